@@ -1,0 +1,94 @@
+//! What can go wrong in a backend, sorted by what the caller can do about it.
+
+use crate::FileName;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The answer of every backend call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a caller has to know of a failure: whether to retry, and what to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such file. Permanent.
+    NotFound,
+    /// A file of that name exists and this backend does not replace. Permanent.
+    AlreadyExists,
+    /// We are not allowed to. Permanent.
+    Denied,
+    /// The storage is full. Permanent.
+    NoSpace,
+    /// The file ends before the wanted range does, or is longer than the caller's limit. Permanent.
+    WrongSize,
+    /// The location or the request can never work (a path below a regular file, say). Permanent.
+    Unusable,
+    /// The operation was told to stop. Permanent.
+    Cancelled,
+    /// May work the next time: a dropped connection, a busy server. Retried.
+    Temporary,
+}
+
+impl ErrorKind {
+    /// Whether trying again can help.
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, ErrorKind::Temporary)
+    }
+}
+
+/// A failed backend call: what was tried on which file, of what kind, and why.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    doing: &'static str,
+    what: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error about one file; `doing` is a verb ("load", "save", "list"…).
+    pub fn new(kind: ErrorKind, doing: &'static str, file: FileName) -> Self {
+        Self::about(kind, doing, file.to_string())
+    }
+
+    /// An error about something else than one file (a listing, the location).
+    pub fn about(kind: ErrorKind, doing: &'static str, what: impl Into<String>) -> Self {
+        Error { kind, doing, what: what.into(), source: None }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What the caller can do about it.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the file is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        self.kind == ErrorKind::NotFound
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}", self.doing, self.what)?;
+        match (self.kind, &self.source) {
+            (ErrorKind::NotFound, None) => write!(f, ": it does not exist"),
+            (ErrorKind::AlreadyExists, None) => write!(f, ": it exists already"),
+            (ErrorKind::WrongSize, None) => write!(f, ": its size is not the expected one"),
+            (ErrorKind::Cancelled, None) => write!(f, ": cancelled"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,102 @@
+//! The 32 bytes that name a repository file or a blob.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// 32 bytes, written as 64 lower-case hexadecimal digits: a SHA-256 wherever the format uses one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id([u8; 32]);
+
+impl Id {
+    /// Length in bytes.
+    pub const LEN: usize = 32;
+
+    /// Wraps the bytes as they are.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Id(bytes)
+    }
+
+    /// The raw bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The full text form, 64 digits.
+    pub fn hex(&self) -> String {
+        self.to_string()
+    }
+
+    /// The first 8 digits, as shown to people.
+    pub fn short(&self) -> String {
+        self.hex()[..8].to_owned()
+    }
+
+    /// Writes the 64 digits into `out` without allocating.
+    pub fn write_hex(&self, out: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        out.reserve(64);
+        for byte in self.0 {
+            out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+    }
+
+    /// Reads exactly 64 lower-case digits; anything else is no id.
+    pub fn from_hex(text: &[u8]) -> Option<Self> {
+        let digits: &[u8; 64] = text.try_into().ok()?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Id(bytes))
+    }
+}
+
+fn digit(c: u8) -> Option<u8> {
+    match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(64);
+        self.write_hex(&mut text);
+        f.pad(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.short())
+    }
+}
+
+/// The text is not 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of 64 lower-case hexadecimal digits")]
+pub struct NotAnId;
+
+impl FromStr for Id {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        Id::from_hex(text.as_bytes()).ok_or(NotAnId)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_round_trips_and_refuses_everything_else() {
+        let id = Id::from_bytes(std::array::from_fn(|i| i as u8 * 7));
+        assert_eq!(id.hex().parse::<Id>(), Ok(id));
+        assert_eq!(id.short(), "00070e15");
+        for bad in ["", "00", &id.hex().to_uppercase(), &format!("{id}0"), &"g".repeat(64)] {
+            assert_eq!(bad.parse::<Id>(), Err(NotAnId), "{bad}");
+        }
+    }
+}
