@@ -1,1 +1,38 @@
-//! placeholder
+//! Sealed, deduplicated blobs in packs: the repository storey.
+//!
+//! A [`Repository`] is opened over a backend handle with a password. Its [`Index`](index::Index) says which
+//! blob is in which pack; [`Repository::upload`] takes new blobs and leaves packs with a matching index;
+//! [`Repository::load_blob`] brings one back. Nothing here knows files, directories or terminals, and
+//! nothing outside can seal or open: the crypto module is private.
+//!
+//! Reading order: from the ground up, as the list below.
+
+pub mod blob;
+pub mod budget;
+pub mod cache;
+pub mod check;
+pub mod clock;
+pub mod codec;
+pub mod config;
+mod crypto;
+pub mod error;
+pub mod id;
+pub mod index;
+pub mod keyfile;
+pub mod keys;
+pub mod load;
+pub mod lock;
+pub mod monitor;
+pub mod pack;
+pub mod random;
+pub mod repository;
+mod sealed;
+pub mod time;
+pub mod upload;
+
+pub use blob::{BlobHandle, BlobKind};
+pub use error::{Error, Result};
+pub use id::{BlobId, IndexId, KeyId, LockId, PackId, RepoId, SnapshotId};
+pub use monitor::{Monitor, Phase, Problem};
+pub use repository::Repository;
+pub use tresor_backend::{Cancel, handle};

@@ -1,0 +1,1 @@
+//! One budget of bytes for all buffers of an operation.

@@ -1,0 +1,1 @@
+//! Check that files, packs and index agree; returns findings.

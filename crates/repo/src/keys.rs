@@ -1,0 +1,1 @@
+//! Keys of an open repository: list, add, change the password, remove.

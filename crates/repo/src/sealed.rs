@@ -1,0 +1,1 @@
+//! Load and save one sealed repository file that is no pack (format: "Unpacked files").
