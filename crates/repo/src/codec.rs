@@ -1,5 +1,8 @@
 //! Compression of blobs and files: zstd frames as restic reads them (format: "zstd conventions").
 
+use zstd_safe::zstd_sys::ZSTD_EndDirective::ZSTD_e_end;
+use zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+
 /// How hard to compress new blobs (repository version 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
@@ -16,19 +19,44 @@ pub enum Compression {
     Max,
 }
 
+impl Compression {
+    const fn level(self) -> i32 {
+        match self {
+            Compression::Fastest => 1,
+            Compression::Auto | Compression::Off => 3,
+            Compression::Better => 7,
+            Compression::Max => 12,
+        }
+    }
+}
+
 /// A worker's own compressor; made once, reused for every blob.
-pub struct Encoder {}
+pub struct Encoder {
+    context: CCtx<'static>,
+}
 
 impl Encoder {
     /// A compressor for `level` ([`Compression::Off`] compresses like `Auto` when it is used at all).
     pub fn new(level: Compression) -> Self {
-        let _ = level;
-        unimplemented!()
+        let mut context = CCtx::create();
+        context
+            .set_parameter(CParameter::CompressionLevel(level.level()))
+            .expect("every level named here is one of zstd's");
+        Encoder { context }
     }
+
     /// Appends one frame holding `plain` to `out`.
     pub fn encode(&mut self, plain: &[u8], out: &mut Vec<u8>) {
-        let _ = (plain, out);
-        unimplemented!()
+        out.reserve(zstd_safe::compress_bound(plain.len()));
+        let start = out.len();
+        let mut input = InBuffer::around(plain);
+        let mut output = OutBuffer::around_pos(out, start);
+        // With all input and enough room, one call makes the whole frame and writes the content's size into it.
+        let left = self
+            .context
+            .compress_stream2(&mut output, &mut input, ZSTD_e_end)
+            .expect("compression fails only where memory is exhausted");
+        assert!(left == 0, "the bound that zstd gives is enough room");
     }
 }
 
@@ -37,26 +65,195 @@ impl Encoder {
 #[error("cannot decompress: {0}")]
 pub struct BadFrame(pub String);
 
+/// Windows up to 2²⁹ bytes, as restic's decoder takes them; memory for one is used only as it fills.
+const WINDOW_LOG_MAX: u32 = 29;
+
+/// Room for content of unknown length, to begin with.
+const FIRST_ROOM: u64 = 64 * 1024;
+
 /// A worker's own decompressor; made once, reused for every blob.
-pub struct Decoder {}
+pub struct Decoder {
+    context: DCtx<'static>,
+}
 
 impl Decoder {
     /// A decompressor that takes what restic takes: several frames, skippable frames, windows up to 512 MiB.
     pub fn new() -> Self {
-        unimplemented!()
+        let mut context = DCtx::create();
+        context
+            .set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))
+            .expect("zstd takes windows up to 2³¹");
+        Decoder { context }
     }
+
     /// Appends the content of all frames in `packed` to `out`: at most `at_most` bytes, grown as they come.
     ///
     /// # Errors
-    /// Anything but complete frames, or more content than `at_most`.
+    /// Anything but complete frames, or more content than `at_most`; `out` is then as before.
     pub fn decode(&mut self, packed: &[u8], at_most: u64, out: &mut Vec<u8>) -> Result<(), BadFrame> {
-        let _ = (packed, at_most, out);
-        unimplemented!()
+        let start = out.len();
+        let decoded = self.decode_frames(packed, at_most, out);
+        if decoded.is_err() {
+            out.truncate(start);
+            // The context is in the middle of a frame; resetting the session cannot fail.
+            let _ = self.context.reset(ResetDirective::SessionOnly);
+        }
+        decoded
     }
+
+    fn decode_frames(&mut self, packed: &[u8], at_most: u64, out: &mut Vec<u8>) -> Result<(), BadFrame> {
+        let start = out.len();
+        let mut input = InBuffer::around(packed);
+        let mut whole = true;
+        loop {
+            if whole {
+                let Some(room) = frame_room(&packed[input.pos()..])? else { return Ok(()) };
+                reserve(out, start, room, at_most)?;
+            } else if out.len() == out.capacity() {
+                let doubled = (out.len() - start) as u64;
+                reserve(out, start, doubled.clamp(FIRST_ROOM, at_most.saturating_add(1)), at_most)?;
+            }
+            let (read, written) = (input.pos(), out.len());
+            let mut output = OutBuffer::around_pos(out, written);
+            let hint = self.context.decompress_stream(&mut output, &mut input).map_err(bad_frame)?;
+            drop(output);
+            if (out.len() - start) as u64 > at_most {
+                return Err(too_long(at_most));
+            }
+            whole = hint == 0;
+            let stuck = input.pos() == read && out.len() == written;
+            if !whole && stuck && out.len() < out.capacity() {
+                return Err(BadFrame("the data end within a frame".into()));
+            }
+        }
+    }
+}
+
+/// How much room the next frame is known or guessed to need; `None` at the end of the data.
+fn frame_room(rest: &[u8]) -> Result<Option<u64>, BadFrame> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    match zstd_safe::get_frame_content_size(rest) {
+        Ok(Some(length)) => Ok(Some(length)),
+        Ok(None) => Ok(Some((rest.len() as u64).saturating_mul(4).max(FIRST_ROOM))),
+        Err(_) => Err(BadFrame("not a zstd frame".into())),
+    }
+}
+
+/// Makes room for `more` bytes, unless content of that length is already too long.
+///
+/// One byte of room is left beyond `at_most`, by which content that is too long shows.
+fn reserve(out: &mut Vec<u8>, start: usize, more: u64, at_most: u64) -> Result<(), BadFrame> {
+    let present = (out.len() - start) as u64;
+    let left = at_most.saturating_sub(present);
+    let more = usize::try_from(more.min(left) + 1).map_err(|_| too_long(at_most))?;
+    out.try_reserve(more).map_err(|_| BadFrame(format!("no memory for {more} bytes")))
+}
+
+fn bad_frame(code: usize) -> BadFrame {
+    BadFrame(zstd_safe::get_error_name(code).to_lowercase())
+}
+
+fn too_long(at_most: u64) -> BadFrame {
+    BadFrame(format!("more than {at_most} bytes of content"))
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(length: usize) -> Vec<u8> {
+        (0..length).map(|i| if i % 3 == 0 { (i / 3) as u8 } else { b'x' }).collect()
+    }
+
+    fn packed(plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        Encoder::new(Compression::Auto).encode(plain, &mut out);
+        out
+    }
+
+    fn decode(packed: &[u8], at_most: u64) -> Result<Vec<u8>, BadFrame> {
+        let mut out = b"before".to_vec();
+        let result = Decoder::new().decode(packed, at_most, &mut out);
+        assert_eq!(&out[..6], b"before");
+        assert!(result.is_ok() || out.len() == 6, "a failure leaves nothing behind");
+        result.map(|()| out.split_off(6))
+    }
+
+    #[test]
+    fn every_level_comes_back() {
+        let levels = [
+            Compression::Auto,
+            Compression::Off,
+            Compression::Fastest,
+            Compression::Better,
+            Compression::Max,
+        ];
+        for level in levels {
+            let mut encoder = Encoder::new(level);
+            for length in [0, 1, 13, 255, 256, 70_000, 700_000] {
+                let mut frame = b"1234567".to_vec();
+                encoder.encode(&sample(length), &mut frame);
+                assert_eq!(decode(&frame[7..], length as u64).unwrap(), sample(length));
+            }
+        }
+    }
+
+    #[test]
+    fn content_longer_than_allowed_is_refused() {
+        let frame = packed(&sample(70_000));
+        assert!(decode(&frame, 69_999).is_err());
+        let bomb = packed(&vec![0; 50 << 20]);
+        assert!(bomb.len() < 5000);
+        assert!(decode(&bomb, 1 << 20).is_err());
+    }
+
+    #[test]
+    fn content_of_unknown_length_grows_as_it_comes() {
+        let plain = sample(300_000);
+        let mut frame: Vec<u8> = Vec::with_capacity(400_000);
+        let mut context = CCtx::create();
+        let mut output = OutBuffer::around(&mut frame);
+        context.compress_stream(&mut output, &mut InBuffer::around(&plain)).unwrap();
+        assert_eq!(context.end_stream(&mut output), Ok(0));
+        drop(output);
+        assert!(matches!(zstd_safe::get_frame_content_size(&frame), Ok(None)));
+        assert_eq!(decode(&frame, 300_000).unwrap(), plain);
+        assert!(decode(&frame, 299_999).is_err());
+    }
+
+    #[test]
+    fn several_and_skippable_frames_are_one_content() {
+        let mut frames = vec![0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        frames.extend(packed(b"one, "));
+        frames.extend([0x5f, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]);
+        frames.extend(packed(b"two"));
+        assert_eq!(decode(&frames, 8).unwrap(), b"one, two");
+        assert!(decode(&frames, 7).is_err());
+        assert_eq!(decode(&[], 8).unwrap(), b"");
+    }
+
+    #[test]
+    fn truncated_and_foreign_bytes_are_refused_and_the_decoder_goes_on() {
+        let frame = packed(&sample(1000));
+        let mut decoder = Decoder::new();
+        let mut out = Vec::new();
+        for end in 1..frame.len() {
+            assert!(decoder.decode(&frame[..end], 2000, &mut out).is_err(), "{end}");
+        }
+        let mut trailing = frame.clone();
+        trailing.push(0);
+        for bad in [&trailing[..], b"hello world, this is no frame", &[0]] {
+            assert!(decoder.decode(bad, 2000, &mut out).is_err());
+        }
+        decoder.decode(&frame, 1000, &mut out).unwrap();
+        assert_eq!(out, sample(1000));
     }
 }

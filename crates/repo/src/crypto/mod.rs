@@ -1,34 +1,25 @@
 //! Sealing and opening: AES-256-CTR with Poly1305-AES (format: "Cryptography"); private to this crate.
+//!
+//! [`Key`] is the whole interface of `seal`; `kdf` makes one from a password. The caller never sees a
+//! nonce, and no plaintext leaves before its tag was verified.
 
-use crate::error::Result;
+pub(crate) mod kdf;
+mod seal;
+
+pub(crate) use seal::Key;
 
 /// Bytes that sealing adds: nonce and tag.
 pub(crate) const OVERHEAD: usize = 32;
+
+/// Bytes of a key: 32 to encrypt, then Poly1305-AES's k and r of 16 each.
+pub(crate) const KEY_BYTES: usize = 64;
 
 /// The tag does not fit: not sealed by this key, or changed since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("ciphertext verification failed")]
 pub(crate) struct NotAuthentic;
 
-/// An encryption key with its MAC keys, expanded once; wiped on drop, never shown.
-pub(crate) struct Key {}
-
-impl Key {
-    /// Appends nonce ‖ ciphertext ‖ tag of `plain` to `out`, with a fresh random nonce.
-    pub(crate) fn seal(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let _ = (plain, out);
-        unimplemented!()
-    }
-
-    /// Appends the plaintext of `sealed` to `out` after verifying the tag; `out` is untouched on failure.
-    pub(crate) fn open(&self, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), NotAuthentic> {
-        let _ = (sealed, out);
-        unimplemented!()
-    }
-
-    /// Opens in place: on success `sealed` is the plaintext range of the same buffer.
-    pub(crate) fn open_in_place<'a>(&self, sealed: &'a mut [u8]) -> Result<&'a mut [u8], NotAuthentic> {
-        let _ = sealed;
-        unimplemented!()
-    }
-}
+/// A part of the key is all zero: nobody drew that at random.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a part of the key is all zero")]
+pub(crate) struct UnusableKey;

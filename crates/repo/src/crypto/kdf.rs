@@ -1,0 +1,1 @@
+//! From a password to a key: scrypt, its lanes on several cores (format: "Key files").

@@ -1,0 +1,271 @@
+//! A key and what it can do: seal bytes, open them again.
+
+use super::{KEY_BYTES, NotAuthentic, OVERHEAD, UnusableKey};
+use crate::error::{Error, Result};
+use crate::random;
+use aes::cipher::{BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher};
+use aes::{Aes128Enc, Aes256Enc};
+use ctr::cipher::StreamCipherCoreWrapper;
+use ctr::{CtrCore, flavors};
+use poly1305::universal_hash::UniversalHash;
+use poly1305::{Block, Poly1305};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+const NONCE: usize = 16;
+const TAG: usize = 16;
+
+/// Encrypted and authenticated in pieces of this size: the MAC finds the ciphertext still in the first
+/// cache. A multiple of every cipher's stride, so that no piece ends within one.
+const PIECE: usize = 16 * 1024;
+
+type Nonce = [u8; NONCE];
+type Core<'a> = CtrCore<&'a Aes256Enc, flavors::Ctr128BE>;
+type Stream<'a> = StreamCipherCoreWrapper<Core<'a>>;
+
+/// An encryption key with its MAC keys, expanded once; wiped on drop, never shown.
+///
+/// The boxes keep the secrets in one place: moving a key copies no secret.
+pub(crate) struct Key {
+    secret: Box<Zeroizing<[u8; KEY_BYTES]>>,
+    encrypt: Box<Aes256Enc>,
+    mac_nonce: Box<Aes128Enc>,
+}
+
+impl Key {
+    /// Expands a key: 32 bytes to encrypt, then k and r of Poly1305-AES (r is clamped when it is used).
+    pub(crate) fn new(secret: &[u8; KEY_BYTES]) -> Result<Self, UnusableKey> {
+        let (encrypt, mac) = secret.split_at(32);
+        let (k, r) = mac.split_at(16);
+        if [encrypt, k, r].iter().any(|part| is_zero(part)) {
+            return Err(UnusableKey);
+        }
+        Ok(Key {
+            encrypt: Box::new(Aes256Enc::new_from_slice(encrypt).expect("32 bytes are an AES-256 key")),
+            mac_nonce: Box::new(Aes128Enc::new_from_slice(k).expect("16 bytes are an AES-128 key")),
+            secret: Box::new(Zeroizing::new(*secret)),
+        })
+    }
+
+    /// Draws a new key.
+    pub(crate) fn random() -> Result<Self> {
+        let mut secret = Zeroizing::new([0; KEY_BYTES]);
+        random::fill(secret.as_mut())?;
+        Key::new(&secret).map_err(|source| Error::Random { source: source.into() })
+    }
+
+    /// The bytes it was made from; for key files only.
+    pub(crate) fn secret(&self) -> &[u8; KEY_BYTES] {
+        &self.secret
+    }
+
+    /// Appends nonce ‖ ciphertext ‖ tag of `plain` to `out`, with a fresh random nonce.
+    pub(crate) fn seal(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let nonce: Nonce = random::bytes()?;
+        if is_zero(&nonce) {
+            return Err(Error::Random { source: "the generator gave nothing but zeros".into() });
+        }
+        self.seal_with(&nonce, plain, out);
+        Ok(())
+    }
+
+    /// Appends the plaintext of `sealed` to `out` after verifying the tag; `out` is untouched on failure.
+    pub(crate) fn open(&self, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), NotAuthentic> {
+        let (nonce, ciphertext) = self.verify(sealed)?;
+        let mut stream = self.stream(nonce);
+        out.reserve(ciphertext.len());
+        for piece in ciphertext.chunks(PIECE) {
+            let start = out.len();
+            out.extend_from_slice(piece);
+            stream.apply_keystream(&mut out[start..]);
+        }
+        Ok(())
+    }
+
+    /// Opens in place: on success the answer is the plaintext's range of the same buffer.
+    pub(crate) fn open_in_place<'a>(&self, sealed: &'a mut [u8]) -> Result<&'a mut [u8], NotAuthentic> {
+        let (nonce, _) = self.verify(sealed)?;
+        let mut stream = self.stream(nonce);
+        let end = sealed.len() - TAG;
+        let text = &mut sealed[NONCE..end];
+        stream.apply_keystream(text);
+        Ok(text)
+    }
+
+    fn seal_with(&self, nonce: &Nonce, plain: &[u8], out: &mut Vec<u8>) {
+        out.reserve(plain.len() + OVERHEAD);
+        out.extend_from_slice(nonce);
+        let mut stream = self.stream(nonce);
+        let mut mac = self.mac(nonce);
+        let mut pieces = plain.chunks_exact(PIECE);
+        for piece in &mut pieces {
+            let start = out.len();
+            out.extend_from_slice(piece);
+            stream.apply_keystream(&mut out[start..]);
+            mac.update(Block::slice_as_chunks(&out[start..]).0);
+        }
+        let start = out.len();
+        out.extend_from_slice(pieces.remainder());
+        stream.apply_keystream(&mut out[start..]);
+        let tag = finish(mac, &out[start..]);
+        out.extend_from_slice(&tag);
+    }
+
+    /// Splits into nonce and ciphertext, once the tag is found to fit them.
+    fn verify<'a>(&self, sealed: &'a [u8]) -> Result<(&'a Nonce, &'a [u8]), NotAuthentic> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(NotAuthentic)?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(NotAuthentic)?;
+        let expected = finish(self.mac(nonce), ciphertext);
+        if is_zero(nonce) || !bool::from(expected.ct_eq(tag)) {
+            return Err(NotAuthentic);
+        }
+        Ok((nonce, ciphertext))
+    }
+
+    fn stream(&self, nonce: &Nonce) -> Stream<'_> {
+        Stream::from_core(Core::inner_iv_init(&self.encrypt, nonce.into()))
+    }
+
+    /// The one-time authenticator of this nonce: r from the key, s = AES-128(k, nonce).
+    fn mac(&self, nonce: &Nonce) -> Poly1305 {
+        let mut one_time = Zeroizing::new([0; 32]);
+        let (r, s) = one_time.split_at_mut(16);
+        r.copy_from_slice(&self.secret[48..]);
+        let mut block = (*nonce).into();
+        self.mac_nonce.encrypt_block(&mut block);
+        s.copy_from_slice(&block);
+        block.zeroize();
+        Poly1305::new((&*one_time).into())
+    }
+}
+
+/// The tag once `rest` was added. Its last block is marked, not padded to 16 bytes as AEADs do.
+fn finish(mut mac: Poly1305, rest: &[u8]) -> [u8; TAG] {
+    let (blocks, tail) = Block::slice_as_chunks(rest);
+    mac.update(blocks);
+    mac.compute_unpadded(tail).into()
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().fold(0, |all, byte| all | byte) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of the format's vectors: bytes 00, 01, 02 … 3f.
+    fn key() -> Key {
+        Key::new(&std::array::from_fn(|i| i as u8)).unwrap()
+    }
+
+    fn sealed(nonce: &Nonce, plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        key().seal_with(nonce, plain, &mut out);
+        out
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_vectors_of_the_format() {
+        let nonce = std::array::from_fn(|i| 0x40 + i as u8);
+        assert_eq!(
+            hex(&sealed(&nonce, b"")),
+            "404142434445464748494a4b4c4d4e4f859469c07743c7e45b318d151d3d87e9"
+        );
+        assert_eq!(
+            hex(&sealed(&nonce, b"hello restic\n")),
+            "404142434445464748494a4b4c4d4e4fcb1bb353f87ac88ae00f0ba4870ce0e35a326c1b8a88e5a479b5dcc959"
+        );
+    }
+
+    #[test]
+    fn the_poly1305_aes_vector_of_its_paper() {
+        // D. J. Bernstein, "The Poly1305-AES message-authentication code", appendix B, first example.
+        let mut secret = [1; KEY_BYTES];
+        secret[32..48].copy_from_slice(&0xec074c835580741701425b623235add6_u128.to_be_bytes());
+        secret[48..].copy_from_slice(&0x851fc40c3467ac0be05cc20404f3f700_u128.to_be_bytes());
+        let nonce = 0xfb447350c4e868c52ac3275cf9d4327e_u128.to_be_bytes();
+        let tag = finish(Key::new(&secret).unwrap().mac(&nonce), &[0xf3, 0xf6]);
+        assert_eq!(hex(&tag), "f4c633c3044fc145f84f335cb81953de");
+    }
+
+    #[test]
+    fn every_length_comes_back_and_no_piece_shows() {
+        let nonce = [0xff; NONCE]; // the counter wraps at once
+        let plain: Vec<u8> = (0..3 * PIECE + 50).map(|i| (i * 31 / 7) as u8).collect();
+        let whole = sealed(&nonce, &plain);
+        let lengths = (0..200).chain(PIECE - 20..PIECE + 20).chain(3 * PIECE - 1..plain.len());
+        for length in lengths {
+            let mut sealed = sealed(&nonce, &plain[..length]);
+            assert_eq!(sealed.len(), length + OVERHEAD);
+            assert_eq!(sealed[..NONCE + length], whole[..NONCE + length]);
+            let mut opened = b"before".to_vec();
+            key().open(&sealed, &mut opened).unwrap();
+            assert_eq!(opened[6..], plain[..length]);
+            assert_eq!(key().open_in_place(&mut sealed).unwrap(), &plain[..length]);
+        }
+    }
+
+    #[test]
+    fn r_is_clamped_when_used() {
+        let mut loose = [7; KEY_BYTES];
+        let mut clamped = loose;
+        loose[48 + 3] |= 0xf0;
+        clamped[48 + 3] = loose[48 + 3] & 0x0f;
+        let mut out = Vec::new();
+        Key::new(&loose).unwrap().seal(b"x", &mut out).unwrap();
+        let mut plain = Vec::new();
+        // Every byte 7 is below the clamp's masks except those of r[4], r[8] and r[12].
+        for i in [4, 8, 12] {
+            clamped[48 + i] &= 0xfc;
+        }
+        Key::new(&clamped).unwrap().open(&out, &mut plain).unwrap();
+        assert_eq!(plain, b"x");
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed_and_nothing_is_released() {
+        let good = sealed(&[9; NONCE], b"some bytes of plain text");
+        for i in 0..good.len() {
+            let mut bad = good.clone();
+            bad[i] ^= 0x10;
+            let mut out = b"kept".to_vec();
+            assert_eq!(key().open(&bad, &mut out), Err(NotAuthentic));
+            assert_eq!(out, b"kept");
+            let before = bad.clone();
+            assert_eq!(key().open_in_place(&mut bad).err(), Some(NotAuthentic));
+            assert_eq!(bad, before);
+        }
+        for length in 0..good.len() {
+            assert_eq!(key().open(&good[..length], &mut Vec::new()), Err(NotAuthentic));
+        }
+    }
+
+    #[test]
+    fn zero_nonces_and_keys_are_refused() {
+        let mut out = Vec::new();
+        assert_eq!(key().open(&sealed(&[0; NONCE], b"fine but for the nonce"), &mut out), Err(NotAuthentic));
+        for part in [0..32, 32..48, 48..64] {
+            let mut secret = [1; KEY_BYTES];
+            secret[part].fill(0);
+            assert_eq!(Key::new(&secret).err(), Some(UnusableKey));
+        }
+    }
+
+    #[test]
+    fn each_seal_draws_a_nonce() {
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        let key = Key::random().unwrap();
+        key.seal(b"same", &mut one).unwrap();
+        key.seal(b"same", &mut two).unwrap();
+        assert_ne!(one[..NONCE], two[..NONCE]);
+        let mut plain = Vec::new();
+        key.open(&one, &mut plain).unwrap();
+        key.open(&two, &mut plain).unwrap();
+        assert_eq!(plain, b"samesame");
+    }
+}
