@@ -1,1 +1,19 @@
-//! placeholder
+//! Files, trees and snapshots: the storey that knows what a backup is.
+//!
+//! A [`Snapshot`] names a root [`Tree`](tree::Tree), which holds a [`Node`] for each entry of a folder.
+//! Their stored form must equal the peer's byte for byte, as it decides their ids.
+//!
+//! Reading order: from the ground up, as the list below.
+
+pub mod error;
+pub mod gojson;
+pub mod mode;
+pub mod node;
+pub mod quote;
+pub mod select;
+pub mod snapshot;
+pub mod tree;
+
+pub use error::{Error, Result};
+pub use node::{Node, NodeKind};
+pub use snapshot::Snapshot;

@@ -1,0 +1,81 @@
+//! What stops an operation on snapshots.
+
+use tresor_repo::SnapshotId;
+
+/// The answer of every operation on snapshots.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What stops an operation on snapshots.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The repository failed.
+    #[error(transparent)]
+    Repo(#[from] tresor_repo::Error),
+    /// A tree blob holds no tree.
+    #[error("cannot decode tree")]
+    DecodeTree {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A snapshot file holds no snapshot.
+    #[error("cannot decode snapshot")]
+    DecodeSnapshot {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A tree being written already has a node of this name.
+    #[error("tree already has a node named {name:?}")]
+    DuplicateNode {
+        /// The name, made readable.
+        name: String,
+    },
+    /// A tree being written has a node that should come after this one.
+    #[error("node {name:?} comes after its place in the tree")]
+    UnsortedNode {
+        /// The name, made readable.
+        name: String,
+    },
+    /// A prefix fits no snapshot.
+    #[error("no matching ID found for prefix {prefix:?}")]
+    UnknownId {
+        /// The prefix asked for.
+        prefix: String,
+    },
+    /// A prefix fits more than one snapshot.
+    #[error("multiple IDs with prefix {prefix:?} found")]
+    AmbiguousId {
+        /// The prefix asked for.
+        prefix: String,
+    },
+    /// A full id was asked for that is not among the snapshots.
+    #[error("snapshot {id} does not exist", id = id.short())]
+    NoSuchSnapshot {
+        /// The id asked for.
+        id: SnapshotId,
+    },
+    /// `latest` was asked for and nothing passes the filter.
+    #[error("snapshot filter ({filter}): no snapshot found")]
+    NoLatest {
+        /// The filter in words.
+        filter: String,
+    },
+    /// `latest` was among several snapshots asked for and nothing passes the filter.
+    #[error("no snapshot matched given filter ({filter})")]
+    NoneMatched {
+        /// The filter in words.
+        filter: String,
+    },
+    /// Filters were given together with ids, which need none.
+    #[error("explicit snapshot ids are given")]
+    FilterUnused,
+    /// A part of a snapshot was asked for where only whole ones can be taken.
+    #[error("<snapshot>:<subfolder> syntax not allowed")]
+    SubfolderNotAllowed,
+    /// Snapshots cannot be grouped by this.
+    #[error("unknown grouping option: {option:?}")]
+    UnknownGrouping {
+        /// The word that is unknown.
+        option: String,
+    },
+}
