@@ -1,1 +1,22 @@
-//! placeholder
+//! What tests stand on: real peers, source trees, fixtures, and backends that stop.
+//!
+//! Everything here panics with a message when it cannot do its work: in a test, that is the report.
+//! Read [`tree`] to build a source, [`client`] to run restic or tresor beside it, [`compare`] to see what
+//! came back, [`fixtures`] for repositories made by the real restic. Nothing outside of tests and
+//! development commands may depend on this crate.
+
+pub mod client;
+pub mod compare;
+pub mod crash;
+pub mod fixtures;
+pub mod generate;
+pub mod peers;
+pub mod random;
+pub mod tree;
+
+pub use client::{Client, Run};
+pub use compare::{Difference, assert_same, compare_trees};
+pub use crash::CrashBackend;
+pub use generate::{Spec, generate, mutate};
+pub use random::Random;
+pub use tree::TestTree;
