@@ -15,7 +15,7 @@ pub trait Backend: Send + Sync {
     /// The location as it may be shown to people: no password in it.
     fn location(&self) -> String;
 
-    /// Makes the place ready for a new repository (folders, buckets). Idempotent.
+    /// Makes the place ready for a new repository (folders, buckets); doing it again changes nothing.
     ///
     /// # Errors
     /// [`crate::ErrorKind::AlreadyExists`] if a config file is there.
@@ -45,8 +45,8 @@ pub trait Backend: Send + Sync {
 
     /// Tells `each` of every file of `kind`, in any order, each once.
     ///
-    /// Names that are no ids are left out. A listing is complete or an error; a kind whose folder is
-    /// missing is empty. An error of `each` ends the listing and is returned.
+    /// Names that are no ids are left out, and so the config is never listed. A listing is complete or an
+    /// error; a kind whose folder is missing is empty. An error of `each` ends the listing and is returned.
     fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()>;
 
     /// Removes a file.
@@ -72,6 +72,18 @@ pub struct ByteRange {
     pub offset: u64,
     /// How long it is.
     pub length: u64,
+}
+
+impl ByteRange {
+    /// The first byte past the range, unless no file can be that long.
+    pub const fn end(&self) -> Option<u64> {
+        self.offset.checked_add(self.length)
+    }
+
+    /// The range as indices into a slice, where this machine can count that far.
+    pub fn indices(&self) -> Option<std::ops::Range<usize>> {
+        Some(usize::try_from(self.offset).ok()?..usize::try_from(self.end()?).ok()?)
+    }
 }
 
 /// One file of a listing.

@@ -1,0 +1,63 @@
+//! From a location to a backend.
+
+use crate::local::{self, Local};
+use crate::location::Place;
+use crate::{Backend, Error, ErrorKind, Location, Result};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// What can be chosen about a backend (the extended options `SCHEME.name=value`).
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// How many calls run at once (`SCHEME.connections`); without it what suits the scheme.
+    pub connections: Option<NonZeroUsize>,
+}
+
+/// No backend for this scheme has been built yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the backend `{scheme}` is not supported yet; a local folder is")]
+pub struct NotSupported {
+    /// The scheme.
+    pub scheme: &'static str,
+}
+
+/// Makes the backend for `location`, alone: no retries, no limits.
+///
+/// A repository need not be there yet: only using it shows.
+///
+/// # Errors
+/// [`ErrorKind::Unusable`] if nothing can ever be kept there, with [`NotSupported`] as the cause for a
+/// scheme without a backend.
+pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> {
+    match location.place() {
+        Place::Local(path) => {
+            Ok(Arc::new(Local::open(path, options.connections.unwrap_or(local::CONNECTIONS))?))
+        }
+        _ => Err(Error::about(ErrorKind::Unusable, "open", location.to_string())
+            .caused_by(NotSupported { scheme: location.scheme() })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn a_local_folder_is_opened_and_other_schemes_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { connections: NonZeroUsize::new(7) };
+        let backend = open(&Location::local(folder.path()), &options).unwrap();
+        assert_eq!(backend.capabilities().connections, 7);
+        let default = open(&Location::local(folder.path()), &Options::default()).unwrap();
+        assert_eq!(default.capabilities().connections, 2);
+
+        let remote = Location::parse(OsStr::new("rest:https://user:secret@host/")).unwrap();
+        let error = open(&remote, &options).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unusable);
+        assert_eq!(error.to_string(), "cannot open rest:https://user:***@host/");
+        assert!(error.source().unwrap().to_string().contains("`rest` is not supported yet"));
+    }
+}
