@@ -35,4 +35,4 @@ pub use error::{Error, Result};
 pub use id::{BlobId, IndexId, KeyId, LockId, PackId, RepoId, SnapshotId};
 pub use monitor::{Monitor, Phase, Problem};
 pub use repository::Repository;
-pub use tresor_backend::{Cancel, handle};
+pub use tresor_backend::{Cancel, FileKind, handle};

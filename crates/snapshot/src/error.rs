@@ -78,4 +78,33 @@ pub enum Error {
         /// The word that is unknown.
         option: String,
     },
+    /// A path is in no directory of the snapshot.
+    #[error("path {path}: not found")]
+    NotInSnapshot {
+        /// As far as it was looked for.
+        path: String,
+    },
+    /// A path in the snapshot names something else than a directory.
+    #[error("path {path}: not a directory")]
+    NotADirectory {
+        /// As far as it was looked for.
+        path: String,
+    },
+    /// A node says it is a directory and names no tree.
+    #[error("directory has no subtree")]
+    NoSubtree,
+    /// The target of a restore cannot be made or opened.
+    #[error("cannot restore to {path:?}")]
+    Target {
+        /// The path as it was given.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What is written (an archive, a file) could not be written.
+    #[error("cannot write")]
+    Write {
+        /// Why.
+        source: std::io::Error,
+    },
 }

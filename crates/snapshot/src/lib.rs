@@ -13,6 +13,10 @@ pub mod quote;
 pub mod select;
 pub mod snapshot;
 pub mod tree;
+pub mod snapshots;
+pub mod trees;
+pub mod walk;
+pub mod check;
 
 pub use error::{Error, Result};
 pub use node::{Node, NodeKind};

@@ -1,0 +1,140 @@
+//! Every distinct tree below some roots, each once, in no order, by several threads.
+
+use crate::error::{Error, Result};
+use hashbrown::HashSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use tresor_repo::handle::Right;
+use tresor_repo::index::Index;
+use tresor_repo::{BlobId, BlobKind, Repository};
+
+/// Hands each distinct tree below `roots` to `visit`: its plaintext, or why it cannot be loaded.
+///
+/// `visit` runs on several threads and answers with the subtrees to go on with. `done` is told of each root
+/// once everything below it was visited, as far as no other root had met it first. Memory: 32 bytes for
+/// each distinct tree, and one tree for each thread.
+///
+/// # Errors
+/// The first error of `visit`, or that the operation was cancelled.
+pub fn for_each_tree<R: Right>(
+    repo: &Repository<R>,
+    index: &Index,
+    roots: &[BlobId],
+    visit: &(dyn Fn(&BlobId, Result<&[u8]>) -> Result<Vec<BlobId>> + Sync),
+    done: &(dyn Fn() + Sync),
+) -> Result<()> {
+    let queue = Queue::new(roots);
+    std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let mut loader = repo.loader();
+                let mut plain = Vec::new();
+                while let Some((tree, root)) = queue.take() {
+                    let subtrees = if repo.cancel().is_set() {
+                        Err(tresor_repo::Error::Cancelled.into())
+                    } else {
+                        let loaded = loader.load(index, BlobKind::Tree, &tree, &mut plain);
+                        visit(&tree, loaded.map(|()| plain.as_slice()).map_err(Error::from))
+                    };
+                    (0..queue.give_back(root, subtrees)).for_each(|_| done());
+                }
+            });
+        }
+    });
+    let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (0..state.done).for_each(|_| done());
+    state.failed.map_or(Ok(()), Err)
+}
+
+/// What is still to be visited; the newest first, so that little waits.
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    waiting: Vec<(BlobId, usize)>,
+    seen: HashSet<BlobId>,
+    roots: Vec<BlobId>,
+    next_root: usize,
+    /// For each root, how many trees below it wait or are being visited.
+    open: Vec<u64>,
+    active: usize,
+    /// Roots that are done and of which nobody was told.
+    done: usize,
+    failed: Option<Error>,
+}
+
+impl Queue {
+    fn new(roots: &[BlobId]) -> Queue {
+        let state = State {
+            waiting: Vec::new(),
+            seen: HashSet::new(),
+            roots: roots.to_vec(),
+            next_root: 0,
+            open: vec![0; roots.len()],
+            active: 0,
+            done: 0,
+            failed: None,
+        };
+        Queue { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next tree and the root it belongs to; nothing when all is done or has failed.
+    fn take(&self) -> Option<(BlobId, usize)> {
+        let mut state = self.lock();
+        loop {
+            if state.failed.is_some() {
+                return None;
+            }
+            if let Some(next) = state.waiting.pop() {
+                state.active += 1;
+                return Some(next);
+            }
+            if let Some(tree) = state.roots.get(state.next_root).copied() {
+                let root = state.next_root;
+                state.next_root += 1;
+                if state.seen.insert(tree) {
+                    state.open[root] = 1;
+                    state.active += 1;
+                    return Some((tree, root));
+                }
+                state.done += 1;
+                continue;
+            }
+            if state.active == 0 {
+                self.changed.notify_all();
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes that a tree below `root` was visited; answers how many roots were done since the last call.
+    fn give_back(&self, root: usize, subtrees: Result<Vec<BlobId>>) -> usize {
+        let mut state = self.lock();
+        state.active -= 1;
+        match subtrees {
+            Err(error) => {
+                state.failed.get_or_insert(error);
+            }
+            Ok(subtrees) => {
+                // In reverse, so that they are taken in their order.
+                for tree in subtrees.into_iter().rev() {
+                    if state.seen.insert(tree) {
+                        state.open[root] += 1;
+                        state.waiting.push((tree, root));
+                    }
+                }
+            }
+        }
+        state.open[root] -= 1;
+        state.done += usize::from(state.open[root] == 0);
+        self.changed.notify_all();
+        std::mem::take(&mut state.done)
+    }
+}
