@@ -94,7 +94,7 @@ pub fn find_subtree<R: Right>(
 ) -> Result<BlobId> {
     let mut tree = root;
     let mut so_far = Vec::new();
-    for component in path.split(|byte| *byte == b'/').filter(|part| !matches!(part, b"" | b".")) {
+    for component in path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")) {
         if !so_far.is_empty() {
             so_far.push(b'/');
         }
