@@ -1,1 +1,179 @@
-//! placeholder
+//! Choosing snapshots: by id, by prefix, as the latest, by what was asked of them.
+//!
+//! Pure functions over snapshots that the caller has loaded.
+
+mod filter;
+mod group;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+
+use tresor_repo::SnapshotId;
+use tresor_repo::time::Time;
+
+use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
+
+pub use filter::{Filter, TagList, flatten_tags, has_tags, parse_tag_list};
+pub use group::{GroupBy, GroupKey, group};
+
+/// A snapshot with the id of its file.
+pub type Listed = (SnapshotId, Snapshot);
+
+/// The word for the newest snapshot.
+pub const LATEST: &str = "latest";
+
+/// Which snapshot somebody asked for, perhaps only a folder of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// An id, the beginning of one, or [`LATEST`].
+    pub id: String,
+    /// The names to walk from the root tree, if a folder was given.
+    pub subfolder: Option<Vec<String>>,
+}
+
+impl Request {
+    /// Reads `ID` or `ID:path/to/folder`.
+    ///
+    /// The path is cleaned: `.` and empty parts vanish, `..` takes a part away. A
+    /// `..` that would lead above a relative path stays, and no folder has that name.
+    pub fn parse(text: &str) -> Request {
+        match text.split_once(':') {
+            Some((id, folder)) => Request { id: id.to_owned(), subfolder: Some(clean(folder)) },
+            None => Request { id: text.to_owned(), subfolder: None },
+        }
+    }
+
+    /// The id of a request for a whole snapshot.
+    ///
+    /// # Errors
+    /// [`Error::SubfolderNotAllowed`] if only a folder was asked for.
+    pub fn whole(text: &str) -> Result<String> {
+        match Request::parse(text) {
+            Request { id, subfolder: None } => Ok(id),
+            _ => Err(Error::SubfolderNotAllowed),
+        }
+    }
+}
+
+fn clean(path: &str) -> Vec<String> {
+    let absolute = path.starts_with('/');
+    let mut parts: Vec<String> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| last != "..") => {
+                parts.pop();
+            }
+            ".." if absolute => {}
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    parts
+}
+
+/// Finds the one id that begins with `prefix`.
+pub fn resolve(prefix: &str, ids: impl IntoIterator<Item = SnapshotId>) -> Result<SnapshotId> {
+    let mut fitting = ids.into_iter().filter(|id| id.hex().starts_with(prefix));
+    match (fitting.next(), fitting.next()) {
+        (Some(_), Some(_)) => Err(Error::AmbiguousId { prefix: prefix.to_owned() }),
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(match SnapshotId::from_hex(prefix.as_bytes()) {
+            Some(id) => Error::NoSuchSnapshot { id },
+            None => Error::UnknownId { prefix: prefix.to_owned() },
+        }),
+    }
+}
+
+/// The newest snapshot that passes the filter and is not later than `not_after`.
+///
+/// Among equals the last of the list is taken.
+pub fn latest<'a>(snapshots: &'a [Listed], filter: &Filter, not_after: Option<Time>) -> Option<&'a Listed> {
+    let is_later = |time: &Time, limit: &Time| time > limit && !time.same_instant(limit);
+    snapshots
+        .iter()
+        .filter(|(_, snapshot)| !not_after.is_some_and(|limit| is_later(&snapshot.time, &limit)))
+        .filter(|(_, snapshot)| filter.matches(snapshot))
+        .max_by_key(|(_, snapshot)| (snapshot.time.seconds(), snapshot.time.nanoseconds()))
+}
+
+/// Finds the snapshot asked for; the filter counts for [`LATEST`] only.
+///
+/// # Errors
+/// [`Error::NoLatest`], [`Error::UnknownId`], [`Error::AmbiguousId`] or [`Error::NoSuchSnapshot`].
+pub fn find<'a>(snapshots: &'a [Listed], filter: &Filter, id: &str) -> Result<&'a Listed> {
+    if id == LATEST {
+        return latest(snapshots, filter, None).ok_or_else(|| Error::NoLatest { filter: filter.to_string() });
+    }
+    let id = resolve(id, snapshots.iter().map(|listed| listed.0))?;
+    snapshots.iter().find(|listed| listed.0 == id).ok_or(Error::NoSuchSnapshot { id })
+}
+
+/// What was chosen of a list of requests.
+#[derive(Debug)]
+pub struct Choice<'a> {
+    /// Each snapshot once, in the order asked for.
+    pub snapshots: Vec<&'a Listed>,
+    /// What was asked for in vain, and why.
+    pub ignored: Vec<(String, Error)>,
+}
+
+/// Chooses the snapshots asked for, or all that pass the filter if none were.
+///
+/// A request that cannot be met is set aside and does not stop the others.
+pub fn choose<'a>(snapshots: &'a [Listed], filter: &Filter, requests: &[String]) -> Choice<'a> {
+    if requests.is_empty() {
+        let all = snapshots.iter().filter(|(_, snapshot)| filter.matches(snapshot));
+        return Choice { snapshots: all.collect(), ignored: Vec::new() };
+    }
+    let mut choice = Choice { snapshots: Vec::new(), ignored: Vec::new() };
+    let mut seen = HashSet::new();
+    let mut filter_used = false;
+    for request in requests {
+        if request == LATEST && std::mem::replace(&mut filter_used, true) {
+            continue;
+        }
+        match Request::whole(request).and_then(|id| find(snapshots, filter, &id)) {
+            Ok(listed) if seen.insert(listed.0) => choice.snapshots.push(listed),
+            Ok(_) => {}
+            Err(Error::NoLatest { filter }) => {
+                choice.ignored.push((request.clone(), Error::NoneMatched { filter }));
+            }
+            Err(error) => choice.ignored.push((request.clone(), error)),
+        }
+    }
+    if !filter_used && !filter.is_empty() {
+        choice.ignored.push(("filters".to_owned(), Error::FilterUnused));
+    }
+    choice
+}
+
+/// The filter that a parent must pass: the new backup's own host, paths and tags, as grouped by.
+pub fn parent_filter(by: GroupBy, hostname: &str, paths: &[String], tags: &[String]) -> Filter {
+    Filter {
+        hosts: if by.host { vec![hostname.to_owned()] } else { Vec::new() },
+        paths: if by.paths { paths.to_vec() } else { Vec::new() },
+        tags: if by.tags { vec![tags.to_vec()] } else { Vec::new() },
+    }
+}
+
+/// Puts the newest first; equal times keep their order.
+pub fn sort_newest_first(snapshots: &mut [Listed]) {
+    snapshots.sort_by_key(|(_, snapshot)| {
+        std::cmp::Reverse((snapshot.time.seconds(), snapshot.time.nanoseconds()))
+    });
+}
+
+/// Keeps the newest `count` snapshots of each host and set of paths, newest first.
+pub fn keep_newest_of_each(snapshots: &mut Vec<Listed>, count: usize) {
+    sort_newest_first(snapshots);
+    let mut seen: HashMap<GroupKey, usize> = HashMap::new();
+    let by = GroupBy { host: true, paths: true, tags: false };
+    snapshots.retain(|(_, snapshot)| {
+        let seen = seen.entry(GroupKey::of(snapshot, by)).or_default();
+        *seen += 1;
+        *seen <= count
+    });
+}
