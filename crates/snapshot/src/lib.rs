@@ -7,12 +7,12 @@
 
 pub mod error;
 pub mod gojson;
+pub mod quote;
 pub mod mode;
 pub mod node;
-pub mod quote;
-pub mod select;
-pub mod snapshot;
 pub mod tree;
+pub mod snapshot;
+pub mod select;
 pub mod snapshots;
 pub mod trees;
 pub mod walk;
