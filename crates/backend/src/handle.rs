@@ -3,6 +3,44 @@
 //! A function that takes a [`Handle<Append>`] cannot name the removal of data, and the compiler says so;
 //! what makes a backup safe is then visible in its signature. Locks are apart: everybody may add and
 //! remove lock files through a [`LockHandle`].
+//!
+//! What compiles with every right,
+//!
+//! ```
+//! use tresor_backend::{FileName, Full, Handle, Payload, Result};
+//! fn replace(handle: &Handle<Full>, file: FileName, payload: &Payload<'_>) -> Result<()> {
+//!     handle.remove(file)?;
+//!     handle.save(file, payload)
+//! }
+//! ```
+//!
+//! does not when data may only be added,
+//!
+//! ```compile_fail,E0599
+//! use tresor_backend::{Append, FileName, Handle, Payload, Result};
+//! fn replace(handle: &Handle<Append>, file: FileName, payload: &Payload<'_>) -> Result<()> {
+//!     handle.remove(file)?;
+//!     handle.save(file, payload)
+//! }
+//! ```
+//!
+//! and nothing can be added by who may only read,
+//!
+//! ```compile_fail,E0599
+//! use tresor_backend::{FileName, Handle, Payload, Read, Result};
+//! fn add(handle: &Handle<Read>, file: FileName, payload: &Payload<'_>) -> Result<()> {
+//!     handle.save(file, payload)
+//! }
+//! ```
+//!
+//! nor can a right that was given up be had again:
+//!
+//! ```compile_fail,E0599
+//! use tresor_backend::{Append, Handle, Read};
+//! fn regain(handle: &Handle<Read>) -> Handle<Append> {
+//!     handle.append()
+//! }
+//! ```
 
 use crate::{Backend, ByteRange, Capabilities, FileKind, FileName, Id, Listed, Payload, Result};
 use std::marker::PhantomData;

@@ -6,6 +6,9 @@
 //! wrap a backend in another; [`conformance`] is the suite each of them passes. [`open()`] makes a
 //! backend of a [`Location`].
 //!
+//! The usual stack, outermost first, is retry, limit, count, backend: every try is limited and counted, and
+//! settling a save costs no upload rate.
+//!
 //! The list of modules is in reading order: a module uses only those above it.
 
 pub mod id;

@@ -37,7 +37,7 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
-    fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Part::Memory(bytes) => bytes.len() as u64,
             Part::File { len, .. } => *len,

@@ -1,3 +1,6 @@
 //! Integration tests of the backends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod conformance;
+mod full_disk;
