@@ -1,2 +1,142 @@
-//! placeholder
-fn main() {}
+//! tresor: encrypted, deduplicated, verifiable backups in restic's repository format.
+//!
+//! The way of a command: [`goflags`] reads the words, [`commands`] names the verb, [`session`] opens what it
+//! needs, the verb's own file does the work by calling the storey below, [`ui`] talks, [`exit`] decides the code.
+
+mod args;
+mod commands;
+mod environment;
+mod exit;
+mod extended;
+mod goflags;
+mod password;
+mod session;
+mod shellwords;
+mod signals;
+mod textfile;
+mod ui;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tresor_backend::Cancel;
+
+use args::Global;
+use commands::Verb;
+use environment::Environment;
+use exit::{Code, Failure};
+use session::{Program, Session};
+use ui::terminal::Terminal;
+use ui::{Style, Ui};
+
+/// Encrypted, deduplicated, verifiable backups in restic's repository format
+#[derive(Parser)]
+#[command(name = "tresor", args_override_self = true, disable_version_flag = true, subcommand_required = false)]
+struct CommandLine {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+fn main() -> ExitCode {
+    let program = Program::of_process();
+    let environment = Environment::of_process();
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let cancel = Cancel::new();
+    let outcome = parse(program, &words).and_then(|line| match line {
+        Some(line) => run(program, line, environment, &cancel),
+        None => Ok(()),
+    });
+    match outcome {
+        Ok(()) => ExitCode::from(Code::Success as u8),
+        Err((ui, failure)) => {
+            ui.failure(&failure);
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}
+
+/// A failure, and the voice to tell it with.
+type Told = (Arc<Ui>, Failure);
+
+/// Reads the command line; `None` when help was asked for and printed.
+fn parse(program: Program, words: &[OsString]) -> Result<Option<CommandLine>, Told> {
+    let mut root = CommandLine::command().name(program.name());
+    root.build();
+    let canonical = goflags::canonical(&root, program.name(), words)
+        .map_err(|error| (early_voice(program, error.json), Failure::plain(error.message)))?;
+    let argv = if canonical.has_command { canonical.argv } else { vec![program.name().into(), "--help".into()] };
+    let json = argv.iter().any(|word| word == "--json");
+    let parsed = root.try_get_matches_from_mut(argv).and_then(|matches| CommandLine::from_arg_matches(&matches));
+    match parsed {
+        Ok(line) => Ok(Some(line)),
+        Err(error) if !error.use_stderr() => {
+            let voice = early_voice(program, false);
+            voice.raw(error.render().to_string().as_bytes());
+            voice.finish().map(|()| None).map_err(|failure| (voice, failure))
+        }
+        Err(error) => Err((early_voice(program, json), Failure::plain(commands::usage_message(&root, &error)))),
+    }
+}
+
+/// A voice for what goes wrong before the flags are known.
+fn early_voice(program: Program, json: bool) -> Arc<Ui> {
+    let style = Style {
+        verbosity: 1,
+        json,
+        json_replaces_text: true,
+        fps: None,
+        terminal: None,
+        stdout_is_terminal: false,
+        hints: program.has_hints(),
+    };
+    Arc::new(Ui::new(style, Cancel::new()))
+}
+
+/// Runs a parsed command line to its end.
+fn run(program: Program, line: CommandLine, environment: Environment, cancel: &Cancel) -> Result<(), Told> {
+    let Some(verb) = line.verb else { return Ok(()) };
+    let json = line.global.json;
+    let global = line.global.settle(&environment).map_err(|failure| (early_voice(program, json), failure))?;
+    let style = style(program, &global, &environment, &verb);
+    let ui = Arc::new(Ui::new(style, cancel.clone()));
+    let ended = start(program, global, environment, verb, &ui, cancel);
+    let flushed = ui.finish();
+    let interrupted = cancel.reason() == Some(tresor_backend::cancel::Reason::Interrupted);
+    match (ended, flushed) {
+        (_, Err(failure)) => Err((ui, failure)),
+        (Err(failure), _) if interrupted => Err((ui, failure.code(Code::Interrupted))),
+        (Err(failure), _) => Err((ui, failure)),
+        (Ok(()), Ok(())) => Ok(()),
+    }
+}
+
+fn start(
+    program: Program,
+    global: Global,
+    environment: Environment,
+    verb: Verb,
+    ui: &Arc<Ui>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let _signals = signals::listen(cancel.clone(), Arc::clone(ui))
+        .map_err(|error| Failure::fatal(format!("cannot listen for signals: {error}")))?;
+    let session = Session::new(program, global, environment, Arc::clone(ui), cancel.clone())?;
+    verb.run(&session)
+}
+
+fn style(program: Program, global: &Global, environment: &Environment, verb: &Verb) -> Style {
+    let term = environment.get("TERM").map(|term| term.to_string_lossy().into_owned());
+    let fps = environment.text("PROGRESS_FPS").and_then(|text| text.parse::<f64>().ok());
+    Style {
+        verbosity: global.verbosity(),
+        json: global.json,
+        json_replaces_text: verb.speaks_json(),
+        fps: fps.filter(|fps| *fps > 0.0).map(|fps| fps.min(60.0)),
+        terminal: Terminal::on_stdout(term.as_deref()),
+        stdout_is_terminal: std::io::IsTerminal::is_terminal(&std::io::stdout()),
+        hints: program.has_hints(),
+    }
+}

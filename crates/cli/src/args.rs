@@ -1,0 +1,224 @@
+//! The global flags: those every command takes.
+
+use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+use tresor_repo::codec::Compression;
+
+use crate::environment::Environment;
+use crate::exit::{Failure, Result};
+use crate::ui::units;
+
+/// Flags that may stand before or after every command.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Global flags")]
+pub(crate) struct Global {
+    /// Load root certificates from a PEM file instead of the system's (default: $RESTIC_CACERT)
+    #[arg(long, global = true, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) cacert: Vec<PathBuf>,
+    /// Keep the cache in this folder (default: the system's folder for caches)
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Remove caches that were not used for 30 days
+    #[arg(long, global = true)]
+    pub(crate) cleanup_cache: bool,
+    /// Compress new blobs this hard, in repositories of version 2 (default: $RESTIC_COMPRESSION or auto)
+    #[arg(long, global = true, value_name = "MODE", value_parser = parse_compression)]
+    pub(crate) compression: Option<Mode>,
+    /// Name this program so in HTTP requests
+    #[arg(long, global = true, value_name = "STRING")]
+    pub(crate) http_user_agent: Option<String>,
+    /// Use an empty password for the repository (insecure)
+    #[arg(long, global = true)]
+    pub(crate) insecure_no_password: bool,
+    /// Do not verify the certificate of the server (insecure)
+    #[arg(long, global = true)]
+    pub(crate) insecure_tls: bool,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Try this key file first, named by its id or a prefix (default: $RESTIC_KEY_HINT)
+    #[arg(long, global = true, value_name = "KEY")]
+    pub(crate) key_hint: Option<String>,
+    /// Download at most so many KiB a second (default: no limit)
+    #[arg(long, global = true, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) limit_download: Option<i64>,
+    /// Upload at most so many KiB a second (default: no limit)
+    #[arg(long, global = true, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) limit_upload: Option<i64>,
+    /// Hold at most so many bytes of buffers in memory (default: 48M)
+    #[arg(long, global = true, value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// Use no local cache
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
+    /// Do not verify sealed blobs before their upload
+    #[arg(long, global = true)]
+    pub(crate) no_extra_verify: bool,
+    /// Take no lock; only for commands that read
+    #[arg(long, global = true)]
+    pub(crate) no_lock: bool,
+    /// Set an extended option of the backend (repeatable)
+    #[arg(short = 'o', long = "option", global = true, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub(crate) options: Vec<String>,
+    /// Target size of new packs in MiB, 4 to 128 (default: $RESTIC_PACK_SIZE or 16)
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub(crate) pack_size: Option<u32>,
+    /// Take the password from the output of this command (default: $RESTIC_PASSWORD_COMMAND)
+    #[arg(long, global = true, value_name = "COMMAND")]
+    pub(crate) password_command: Option<String>,
+    /// Read the password from this file (default: $RESTIC_PASSWORD_FILE)
+    #[arg(short = 'p', long, global = true, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Print only what was asked for, and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Location of the repository (default: $RESTIC_REPOSITORY)
+    #[arg(short, long, global = true, value_name = "REPOSITORY")]
+    pub(crate) repo: Option<String>,
+    /// Read the location of the repository from this file (default: $RESTIC_REPOSITORY_FILE)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) repository_file: Option<PathBuf>,
+    /// If the repository is locked, try again for so long, like 5m or 2h (default: do not)
+    #[arg(long, global = true, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub(crate) retry_lock: Option<Duration>,
+    /// Give up and retry an HTTP request that makes no progress for so long (default: 5m)
+    #[arg(long, global = true, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub(crate) stuck_request_timeout: Option<Duration>,
+    /// Present the client certificate and key of this PEM file (default: $RESTIC_TLS_CLIENT_CERT)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) tls_client_cert: Option<PathBuf>,
+    /// Say more (repeat, or set --verbose=n, up to 2)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The values of `--compression`.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// zstd's default level.
+    Auto,
+    /// Store data as it is.
+    Off,
+    /// Less effort.
+    Fastest,
+    /// More effort.
+    Better,
+    /// Most effort.
+    Max,
+}
+
+impl From<Mode> for Compression {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Auto => Compression::Auto,
+            Mode::Off => Compression::Off,
+            Mode::Fastest => Compression::Fastest,
+            Mode::Better => Compression::Better,
+            Mode::Max => Compression::Max,
+        }
+    }
+}
+
+fn parse_compression(text: &str) -> std::result::Result<Mode, String> {
+    Mode::from_str(text, false)
+        .map_err(|_| format!("invalid compression mode {text:?}, must be one of (auto|off|fastest|better|max)"))
+}
+
+impl Global {
+    /// 0 quiet, 1 normal, 2 verbose, 3 very verbose.
+    pub(crate) fn verbosity(&self) -> u8 {
+        if self.quiet { 0 } else { 1 + self.verbose.min(2) }
+    }
+
+    /// Fills in the environment's defaults and refuses what contradicts itself.
+    ///
+    /// Like restic, this happens for every command, even those that need no repository.
+    pub(crate) fn settle(mut self, environment: &Environment) -> Result<Self> {
+        if self.pack_size.is_none()
+            && let Some(text) = environment.text("PACK_SIZE")
+        {
+            let size = text.parse();
+            self.pack_size =
+                Some(size.map_err(|_| Failure::fatal(format!("invalid value for RESTIC_PACK_SIZE {text:?}: not a whole number")))?);
+        }
+        if self.compression.is_none()
+            && let Some(text) = environment.text("COMPRESSION")
+        {
+            let mode = parse_compression(&text);
+            self.compression =
+                Some(mode.map_err(|reason| Failure::fatal(format!("invalid value for RESTIC_COMPRESSION {text:?}: {reason}")))?);
+        }
+        if self.quiet && self.verbose > 0 {
+            return Err(Failure::fatal("--quiet and --verbose cannot be specified at the same time"));
+        }
+        let text = |name| environment.text(name);
+        let path = |name| environment.setting(name).map(PathBuf::from);
+        self.repo = self.repo.or_else(|| text("REPOSITORY")).filter(|repo| !repo.is_empty());
+        self.repository_file = self.repository_file.or_else(|| path("REPOSITORY_FILE")).filter(not_empty);
+        self.password_file = self.password_file.or_else(|| path("PASSWORD_FILE")).filter(not_empty);
+        self.password_command =
+            self.password_command.or_else(|| text("PASSWORD_COMMAND")).filter(|command| !command.is_empty());
+        self.key_hint = self.key_hint.or_else(|| text("KEY_HINT")).filter(|hint| !hint.is_empty());
+        self.http_user_agent = self.http_user_agent.or_else(|| text("HTTP_USER_AGENT"));
+        self.tls_client_cert = self.tls_client_cert.or_else(|| path("TLS_CLIENT_CERT"));
+        if self.cacert.is_empty()
+            && let Some(list) = text("CACERT")
+        {
+            self.cacert = list.split(',').map(PathBuf::from).collect();
+        }
+        Ok(self)
+    }
+
+    /// Target size of new packs in bytes.
+    pub(crate) fn pack_bytes(&self) -> Result<u32> {
+        match self.pack_size.unwrap_or(0) {
+            0 => Ok(16 << 20),
+            1..4 => Err(Failure::fatal("pack size smaller than minimum of 4 MiB")),
+            size @ 4..=128 => Ok(size << 20),
+            _ => Err(Failure::fatal("pack size larger than limit of 128 MiB")),
+        }
+    }
+}
+
+fn not_empty(path: &PathBuf) -> bool {
+    !path.as_os_str().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        global: Global,
+    }
+
+    fn settle(args: &[&str], environment: Environment) -> Result<Global> {
+        Only::parse_from([&["tresor"], args].concat()).global.settle(&environment)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_of_the_same_setting() {
+        let environment = [("RESTIC_REPOSITORY", "env"), ("RESTIC_PACK_SIZE", "32"), ("RESTIC_COMPRESSION", "max")];
+        let global = settle(&["--repo=flag"], Environment::from(environment)).unwrap();
+        assert_eq!(global.repo.as_deref(), Some("flag"));
+        assert_eq!(global.pack_bytes().unwrap(), 32 << 20);
+        assert_eq!(global.compression, Some(Mode::Max));
+        let global = settle(&["--password-command="], [("RESTIC_PASSWORD_COMMAND", "x")].into()).unwrap();
+        assert_eq!(global.password_command, None);
+    }
+
+    #[test]
+    fn contradictions_and_bad_values_are_refused() {
+        let message = |result: Result<Global>| result.err().map(|failure| failure.message).unwrap_or_default();
+        assert_eq!(
+            message(settle(&["-q", "-v"], Environment::from([]))),
+            "Fatal: --quiet and --verbose cannot be specified at the same time"
+        );
+        assert!(message(settle(&[], [("TRESOR_COMPRESSION", "abc")].into())).contains("must be one of"));
+        assert!(message(settle(&[], [("RESTIC_PACK_SIZE", "zz")].into())).contains("RESTIC_PACK_SIZE"));
+    }
+}

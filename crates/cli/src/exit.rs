@@ -1,0 +1,130 @@
+//! From an error to an exit code, a message and a hint: the only place that decides them.
+
+use std::error::Error as StdError;
+use tresor_repo::Error as RepoError;
+
+/// The answer of every command.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// How a run ends; restic's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    /// Done.
+    Success = 0,
+    /// Stopped by an error, or the check found problems.
+    Failed = 1,
+    /// Done, but some of the source could not be read.
+    Incomplete = 3,
+    /// There is no repository at the location.
+    NoRepository = 10,
+    /// Somebody else's lock is in the way.
+    Locked = 11,
+    /// No key opens with the password.
+    WrongPassword = 12,
+    /// Interrupted by a signal.
+    Interrupted = 130,
+    /// Whoever read our output is gone.
+    BrokenPipe = 141,
+}
+
+/// Why a run does not end with success.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) code: Code,
+    /// What is printed, whole: any "Fatal: " is part of it.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) hint: Option<&'static str>,
+}
+
+impl Failure {
+    /// A user's error: `Fatal: message`, code 1.
+    pub(crate) fn fatal(message: impl std::fmt::Display) -> Self {
+        Failure { code: Code::Failed, message: format!("Fatal: {message}"), hint: None }
+    }
+
+    /// A message printed as it is, code 1.
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Failure { code: Code::Failed, message: message.into(), hint: None }
+    }
+
+    /// The same failure under another code.
+    #[must_use]
+    pub(crate) fn code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The same failure with a hint.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// An error of a library met while `doing` something: `Fatal: doing: error`, with the error's own code and hint.
+    pub(crate) fn while_doing(doing: &str, error: impl Into<Failure>) -> Self {
+        let mut failure: Failure = error.into();
+        if !matches!(failure.code, Code::NoRepository | Code::Locked | Code::WrongPassword) {
+            let message = failure.message.strip_prefix("Fatal: ").unwrap_or(&failure.message);
+            failure.message = format!("Fatal: {doing}: {message}");
+        }
+        failure
+    }
+}
+
+/// An error and its causes in one line: `what: why: why`.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<RepoError> for Failure {
+    fn from(error: RepoError) -> Self {
+        let text = chain(&error);
+        let (code, message, hint) = match &error {
+            RepoError::NoRepository { location, .. } => {
+                let place = format!("Fatal: {text}\nIs there a repository at the following location?\n{location}");
+                (Code::NoRepository, place, Some("`init` makes a new repository there"))
+            }
+            RepoError::Locked { holder } => {
+                let lines = "the `unlock` command can be used to remove stale locks";
+                let message = format!(
+                    "{error}\nlock was created at {}\nstorage ID {}\n{lines}",
+                    holder.created(),
+                    holder.lock.short()
+                );
+                (Code::Locked, message, Some("`--retry-lock 10m` waits for the other program to end"))
+            }
+            RepoError::WrongPassword => (Code::WrongPassword, format!("Fatal: {text}"), None),
+            RepoError::Cancelled => (Code::Interrupted, "Fatal: context canceled".into(), None),
+            RepoError::UnreadableLock { .. } => {
+                (Code::Failed, format!("Fatal: {text}"), Some("`unlock --remove-all` removes locks that cannot be read"))
+            }
+            RepoError::Damaged { .. } | RepoError::DamagedBlob { .. } | RepoError::Format { .. } => {
+                (Code::Failed, format!("Fatal: {text}"), Some("`check` tells what is damaged"))
+            }
+            RepoError::UnknownBlob { .. } => {
+                (Code::Failed, format!("Fatal: {text}"), Some("`check` tells what is missing"))
+            }
+            _ => (Code::Failed, format!("Fatal: {text}"), None),
+        };
+        Failure { code, message, hint }
+    }
+}
+
+impl From<tresor_backend::Error> for Failure {
+    fn from(error: tresor_backend::Error) -> Self {
+        Failure::from(RepoError::from(error))
+    }
+}

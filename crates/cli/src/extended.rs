@@ -1,0 +1,68 @@
+//! Extended options: `-o namespace.key=value`.
+
+use std::collections::BTreeMap;
+
+use crate::exit::{Failure, Result};
+
+/// The extended options of the command line, keys in lower case.
+#[derive(Debug, Default)]
+pub(crate) struct Extended(BTreeMap<String, String>);
+
+impl Extended {
+    /// Reads `key=value` words.
+    ///
+    /// # Errors
+    /// An empty key, or one key with two different values.
+    pub(crate) fn parse(words: &[String]) -> Result<Self> {
+        let mut options = BTreeMap::new();
+        for word in words {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            let (key, value) = (key.trim().to_lowercase(), value.trim().to_owned());
+            if key.is_empty() {
+                return Err(Failure::fatal("empty key is not a valid option"));
+            }
+            match options.insert(key.clone(), value.clone()) {
+                Some(before) if before != value => {
+                    return Err(Failure::fatal(format!("key {key:?} present more than once")));
+                }
+                _ => {}
+            }
+        }
+        Ok(Extended(options))
+    }
+
+    /// The options of one namespace, without its prefix; those of others are nobody's business.
+    ///
+    /// # Errors
+    /// A key of this namespace that is not in `known`.
+    pub(crate) fn namespace(&self, namespace: &str, known: &[&str]) -> Result<BTreeMap<&str, &str>> {
+        let mut own = BTreeMap::new();
+        for (key, value) in &self.0 {
+            let Some(name) = key.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.')) else { continue };
+            if !known.contains(&name) {
+                return Err(Failure::fatal(format!("option {key} is not known")));
+            }
+            own.insert(name, value.as_str());
+        }
+        Ok(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Extended> {
+        Extended::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn only_the_active_namespace_is_checked() {
+        let options = parse(&["nope", "s3.bogus=1", "Local.Connections = 3", "local.connections=3"]).unwrap();
+        assert_eq!(options.namespace("local", &["connections"]).unwrap()["connections"], "3");
+        let unknown = options.namespace("s3", &["region"]).unwrap_err();
+        assert_eq!(unknown.message, "Fatal: option s3.bogus is not known");
+        assert!(parse(&["a=1", "a=2"]).is_err());
+        assert!(parse(&["=1"]).is_err());
+    }
+}

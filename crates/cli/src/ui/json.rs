@@ -1,0 +1,63 @@
+//! JSON as Go's encoder writes it, for every message on stdout and stderr.
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use std::io::{self, Write};
+
+/// One JSON value, compact, without a line end.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    value
+        .serialize(&mut Serializer::with_formatter(&mut out, GoFormatter))
+        .expect("our messages have string keys and writing to memory does not fail");
+    out
+}
+
+/// One message and a line end.
+pub(crate) fn line<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut out = encode(value);
+    out.push(b'\n');
+    out
+}
+
+/// Go's dialect: `<`, `>`, `&` and the two line separators escaped, whole floats without a fraction.
+struct GoFormatter;
+
+impl Formatter for GoFormatter {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut plain = 0;
+        for (at, c) in fragment.char_indices() {
+            if matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
+                writer.write_all(&fragment.as_bytes()[plain..at])?;
+                write!(writer, "\\u{:04x}", c as u32)?;
+                plain = at + c.len_utf8();
+            }
+        }
+        writer.write_all(&fragment.as_bytes()[plain..])
+    }
+
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        let size = value.abs();
+        if size != 0.0 && !(1e-6..1e21).contains(&size) {
+            let text = format!("{value:e}");
+            let sign = if size >= 1e21 { "e+" } else { "e" };
+            return writer.write_all(text.replace('e', sign).as_bytes());
+        }
+        write!(writer, "{value}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_and_floats_are_written_as_go_writes_them() {
+        let value = serde_json::json!({"a": "<x> & \u{2028}\n\u{1}", "b": 0.0, "c": 0.25, "d": 100.0, "e": [1, null]});
+        assert_eq!(
+            String::from_utf8_lossy(&encode(&value)),
+            r#"{"a":"\u003cx\u003e \u0026 \u2028\n\u0001","b":0,"c":0.25,"d":100,"e":[1,null]}"#
+        );
+        assert_eq!(encode(&2.5e-7), b"2.5e-7");
+    }
+}
