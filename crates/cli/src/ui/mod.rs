@@ -3,8 +3,11 @@
 //! Results go to stdout, errors to stderr, as text or as JSON lines. On a terminal a status is kept below the
 //! text and redrawn; elsewhere nothing but results is printed.
 
+pub(crate) mod backup;
 pub(crate) mod json;
+pub(crate) mod notes;
 pub(crate) mod progress;
+pub(crate) mod restore;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod units;
