@@ -1,1 +1,129 @@
-//! The local cache: a backend decorator that keeps index files, snapshots and tree packs.
+//! The local cache: copies of index files, snapshots and tree packs (format: "Local cache").
+//!
+//! [`Cache`] is the folder, [`Cached`] the backend decorator that uses it. Nothing in it is ever trusted: it
+//! holds sealed files as the repository has them, and whoever opens one verifies it and calls
+//! [`Cache::distrust`] when it is wrong. Nothing in it is ever needed: a failure of the cache is a miss.
+
+mod folder;
+
+pub use folder::{Cache, OpenedCache};
+
+use crate::id::PackId;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tresor_backend::{Backend, ByteRange, Capabilities, FileKind, FileName, Listed, Payload, Result};
+
+/// How much of a pack is fetched at once when it is copied into the cache, in bytes.
+const PIECE: u64 = 4 << 20;
+
+/// A backend that asks the cache first.
+pub struct Cached {
+    inner: Arc<dyn Backend>,
+    cache: Arc<Cache>,
+}
+
+impl Cached {
+    /// `inner`, with copies in `cache`.
+    pub fn new(inner: Arc<dyn Backend>, cache: Arc<Cache>) -> Self {
+        Cached { inner, cache }
+    }
+
+    /// Whether every file of this kind is kept; packs are kept when they are known to hold trees.
+    fn keeps(&self, file: FileName) -> bool {
+        match file.kind() {
+            FileKind::Index | FileKind::Snapshot => true,
+            FileKind::Pack => self.cache.is_tree_pack(&PackId::from_id(file.id())),
+            FileKind::Config | FileKind::Key | FileKind::Lock => false,
+        }
+    }
+
+    /// Copies a file into the cache piece by piece; a failure of either side is a miss.
+    fn fetch(&self, file: FileName) {
+        let Ok(size) = self.inner.stat(file) else { return };
+        let mut piece = Vec::new();
+        let mut offset = 0;
+        self.cache.save_with(file, |sink| {
+            while offset < size {
+                let length = PIECE.min(size - offset);
+                self.inner
+                    .load(file, ByteRange { offset, length }, &mut piece)
+                    .map_err(std::io::Error::other)?;
+                sink(&piece)?;
+                offset += length;
+            }
+            Ok(())
+        });
+    }
+}
+
+impl Backend for Cached {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn create(&self) -> Result<()> {
+        self.inner.create()
+    }
+
+    fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
+        self.inner.save(file, payload)?;
+        if self.keeps(file) {
+            self.cache.save_with(file, |sink| payload.for_each_piece(sink));
+        }
+        Ok(())
+    }
+
+    fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
+        if self.cache.may_hold(file) && self.cache.load(file, range, into) {
+            return Ok(());
+        }
+        if self.keeps(file) && self.cache.begin_fetch(file) {
+            self.fetch(file);
+            if self.cache.load(file, range, into) {
+                return Ok(());
+            }
+        }
+        self.inner.load(file, range, into)
+    }
+
+    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
+        if self.cache.may_hold(file) && self.cache.load_whole(file, at_most, into) {
+            return Ok(());
+        }
+        self.inner.load_whole(file, at_most, into)?;
+        if self.keeps(file) {
+            self.cache.save_with(file, |sink| sink(into));
+        }
+        Ok(())
+    }
+
+    fn stat(&self, file: FileName) -> Result<u64> {
+        self.inner.stat(file)
+    }
+
+    fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        if !self.cache.has_kind(kind) {
+            return self.inner.list(kind, each);
+        }
+        let mut listed = HashSet::new();
+        self.inner.list(kind, &mut |file| {
+            listed.insert(file.id);
+            each(file)
+        })?;
+        self.cache.retain(kind, |id| listed.contains(id)); // only after a complete listing
+        Ok(())
+    }
+
+    fn remove(&self, file: FileName) -> Result<()> {
+        let removed = self.inner.remove(file);
+        self.cache.remove(file);
+        removed
+    }
+}
+
+#[cfg(test)]
+mod tests;
