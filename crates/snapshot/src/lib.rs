@@ -6,6 +6,7 @@
 //! Reading order: from the ground up, as the list below.
 
 pub mod error;
+pub mod filter;
 pub mod gojson;
 pub mod quote;
 pub mod mode;
