@@ -105,7 +105,8 @@ impl Plan {
         }
         let chance = self.chance.as_ref()?;
         // From the operation's own count, so that calls of others do not move it.
-        let mut random = Random::from_seed(chance.seed ^ (number << 3 | operation.index() as u64));
+        let call = number << 3 | operation.index() as u64;
+        let mut random = Random::from_seed(Random::from_seed(chance.seed).next() ^ call);
         if random.below(chance.one_in) != 0 {
             return None;
         }
@@ -209,7 +210,7 @@ impl<B: Backend> Faulty<B> {
 }
 
 fn injected(kind: ErrorKind, doing: &'static str, call: Call) -> Error {
-    Error::about(kind, doing, call.to_string()).caused_by(Injected)
+    Error::about(kind, doing, call.subject()).caused_by(Injected)
 }
 
 impl<B: Backend> Backend for Faulty<B> {

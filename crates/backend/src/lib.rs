@@ -26,11 +26,11 @@ pub mod memory;
 pub mod location;
 pub mod open;
 pub mod operation;
-pub mod retry;
-pub mod limit;
 pub mod count;
+pub mod limit;
 pub mod dry_run;
 pub mod fault;
+pub mod retry;
 pub mod conformance;
 
 pub use backend::{Backend, ByteRange, Capabilities, Listed};

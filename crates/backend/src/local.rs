@@ -82,7 +82,12 @@ impl Local {
     }
 
     fn create_folders(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(self.modes.folder.as_raw_mode()).create(&self.path)?;
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(self.modes.folder.as_raw_mode()).create(&self.path);
+        made.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => io::ErrorKind::NotADirectory.into(), // a link to nowhere, say
+            _ => error,
+        })?;
         let root = self.root()?;
         let config = layout::name(FileName::CONFIG);
         match rustix::fs::statat(root, config, AtFlags::SYMLINK_NOFOLLOW) {

@@ -222,16 +222,23 @@ fn sftp(rest: &str) -> Parsed<Sftp> {
 fn sftp_url(url: &str) -> Parsed<Sftp> {
     let (authority, path) = url.split_once('/').ok_or("host or path is missing")?;
     let (user, address) = split_user(authority);
+    let (host, port) = host_and_port(address)?;
+    Ok(Sftp { user, host: host.to_owned(), port, path: path.to_owned() })
+}
+
+const BAD_PORT: &str = "the port is no number from 0 to 65535";
+
+/// `host[:port]`, with brackets around an IPv6 address.
+fn host_and_port(address: &str) -> Parsed<(&str, Option<u16>)> {
     let (host, port) = match address.strip_prefix('[') {
         Some(ipv6) => ipv6.split_once(']').ok_or("the bracket of the IPv6 address is not closed")?,
         None => address.split_at(address.find(':').unwrap_or(address.len())),
     };
-    let port = match port.strip_prefix(':') {
-        Some(digits) => Some(digits.parse().map_err(|_| "the port is no number from 0 to 65535")?),
-        None if port.is_empty() => None,
-        None => return Err("the port is no number from 0 to 65535"),
-    };
-    Ok(Sftp { user, host: host.to_owned(), port, path: path.to_owned() })
+    match port.strip_prefix(':') {
+        Some(digits) => Ok((host, Some(digits.parse().map_err(|_| BAD_PORT)?))),
+        None if port.is_empty() => Ok((host, None)),
+        None => Err(BAD_PORT),
+    }
 }
 
 /// A user's name may itself hold an `@`.
@@ -247,8 +254,16 @@ fn rest_url(rest: &str) -> Parsed<Location> {
     if !matches!(scheme, "http" | "https" | "http+unix" | "https+unix") {
         return Err("the protocol is none of http, https, http+unix, https+unix");
     }
-    if after.is_empty() || (!scheme.ends_with("unix") && after.starts_with('/')) {
-        return Err("the host is missing");
+    if scheme.ends_with("unix") {
+        if !after.starts_with('/') {
+            return Err("the path of the socket is missing");
+        }
+    } else {
+        let authority = after.split('/').next().unwrap_or_default();
+        let (host, _) = host_and_port(authority.rsplit_once('@').map_or(authority, |(_, address)| address))?;
+        if host.is_empty() {
+            return Err("the host is missing");
+        }
     }
     let url = if rest.ends_with('/') { rest.to_owned() } else { format!("{rest}/") };
     Ok(Location { shown: format!("rest:{}", masked(&url)), place: Place::Rest { url } })

@@ -80,6 +80,19 @@ impl Call {
             Call::Remove(_) => Operation::Remove,
         }
     }
+
+    /// What it is about, as errors name it.
+    pub fn subject(&self) -> String {
+        match self {
+            Call::Create => "repository".to_owned(),
+            Call::List(kind) => kind.word().to_owned(),
+            Call::Save(file)
+            | Call::Load(file, _)
+            | Call::LoadWhole(file)
+            | Call::Stat(file)
+            | Call::Remove(file) => file.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Call {

@@ -131,6 +131,15 @@ fn a_path_that_is_or_lies_below_a_file_is_refused_at_once() {
 }
 
 #[test]
+fn create_says_when_something_else_stands_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    symlink("nowhere", &link).unwrap();
+    let local = Local::open(&link, CONNECTIONS).unwrap();
+    assert_eq!(local.create().unwrap_err().kind(), ErrorKind::Unusable);
+}
+
+#[test]
 fn a_listing_shows_whole_files_at_their_places_only() {
     let (folder, local) = created();
     let (here, away) = (file(FileKind::Pack, 0xab), file(FileKind::Pack, 0xcd));

@@ -1,6 +1,7 @@
 //! Every form of restic's locations, and what is no location.
 
 use super::*;
+use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Location, LocationError> {
     Location::parse(OsStr::new(text))
@@ -77,7 +78,15 @@ fn a_rest_url_is_completed_and_its_password_never_shown() {
         assert_eq!(location.to_string(), shown);
         assert!(!format!("{location:?} {:?}", location.place()).contains("ret"), "{given}");
     }
-    for bad in ["rest:foo", "rest:ftp://x/", "rest:http://", "rest:http:///x"] {
+    for bad in [
+        "rest:foo",
+        "rest:ftp://x/",
+        "rest:http://",
+        "rest:http:///x",
+        "rest:http://u:pa/ss@host/",
+        "rest:http://host:x/",
+        "rest:http+unix://sock",
+    ] {
         assert!(matches!(parse(bad), Err(LocationError::Malformed { scheme: "rest", .. })), "{bad}");
     }
 }
@@ -130,5 +139,20 @@ fn the_scheme_is_the_word_before_the_colon() {
         let location = parse(text).unwrap();
         assert_eq!(Some(location.scheme()), text.split(':').next());
         assert_eq!(location.to_string(), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic_and_no_password_is_shown(
+        scheme in "(local|sftp|rest|s3|b2|azure|gs|swift|rclone|x|):?",
+        rest in "(//|http://|https://)?[a-z:@/.\\[\\]~0-9é]{0,20}",
+        password in "[A-Z@:]{3,9}",
+    ) {
+        let _ = parse(&format!("{scheme}{rest}"));
+        if let Ok(location) = parse(&format!("rest:https://user:{password}@host/{rest}")) {
+            let shown = format!("{location} {location:?} {:?}", location.place());
+            prop_assert!(!shown.contains(&password), "{shown}");
+        }
     }
 }
