@@ -1,34 +1,241 @@
 //! Locks: shared to add, exclusive to remove (format: "Locks").
+//!
+//! A lock is a file that says who uses the repository. It is taken by writing ours between two looks at the
+//! others ([`acquire`]), kept by writing a new one every five minutes, given back by removing it. The types
+//! [`SharedLock`] and [`ExclusiveLock`] are tokens: what removes data asks for the second.
 
+mod file;
+mod gate;
+mod keep;
+
+pub use file::Holder;
+pub use gate::{Gate, Gated};
+
+pub(crate) use file::LockFiles;
+
+use crate::error::{Error, Result};
 use crate::id::LockId;
-use crate::time::Time;
-use std::fmt;
+use crate::monitor::{Monitor, Note};
+use crate::time::Zone;
+use keep::Kept;
+use std::sync::Arc;
+use std::time::Duration;
+use tresor_backend::Cancel;
 
-/// Who holds a lock: what a conflict tells people.
+/// Who takes a lock.
 #[derive(Debug, Clone)]
-pub struct Holder {
-    /// The lock file.
-    pub lock: LockId,
-    /// Whether it excludes everybody else.
-    pub exclusive: bool,
-    /// When it was made or last refreshed.
-    pub time: Time,
-    /// On which machine.
+pub struct Owner {
+    /// This machine's name.
     pub hostname: String,
-    /// By whom.
+    /// This user's name.
     pub username: String,
-    /// By which process.
+    /// This process.
     pub pid: u32,
-    /// The process's user id.
+    /// This user's id.
     pub uid: u32,
-    /// The process's group id.
+    /// This user's group.
     pub gid: u32,
 }
 
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.exclusive { "already locked exclusively" } else { "already locked" };
-        write!(f, "repository is {how} by PID {} on {} by {}", self.pid, self.hostname, self.username)?;
-        write!(f, " (UID {}, GID {})", self.uid, self.gid)
+/// How long everything takes; the defaults are restic's, tests shrink them.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// Between writing our lock and looking again.
+    pub double_check: Duration,
+    /// Between the looks at a lock that cannot be read.
+    pub unreadable: Vec<Duration>,
+    /// The first wait for a lock in the way; it doubles.
+    pub first_wait: Duration,
+    /// The longest wait for a lock in the way.
+    pub longest_wait: Duration,
+    /// Between two refreshes.
+    pub refresh: Duration,
+    /// After so long without a refresh others may take our lock for stale.
+    pub expires: Duration,
+    /// How often the clock is looked at (timers pause while a machine sleeps, the clock does not).
+    pub look: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Pace {
+            double_check: Duration::from_millis(200),
+            unreadable: vec![seconds(5), seconds(10), seconds(20)],
+            first_wait: seconds(5),
+            longest_wait: seconds(60),
+            refresh: seconds(5 * 60),
+            expires: seconds(30 * 60 - 5 * 60 * 3 / 2),
+            look: seconds(1),
+        }
     }
 }
+
+/// How a lock is taken and kept.
+#[derive(Clone)]
+pub struct LockOptions {
+    /// Who takes it.
+    pub owner: Owner,
+    /// The zone of the times written into it.
+    pub zone: Zone,
+    /// How long to go on trying when somebody else's is in the way.
+    pub retry: Duration,
+    /// How long everything takes.
+    pub pace: Pace,
+    /// Closed while an overdue lock is refreshed, so that nothing else happens meanwhile.
+    pub gate: Gate,
+    /// Set when the lock is lost; when it is set, waiting ends.
+    pub cancel: Cancel,
+}
+
+/// What a lock allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Adding, beside others that add.
+    Shared,
+    /// Removing, alone.
+    Exclusive,
+}
+
+/// A shared lock, refreshed until it is released or dropped.
+#[must_use = "dropping a lock gives it back"]
+pub struct SharedLock(Kept);
+
+/// An exclusive lock, refreshed until it is released or dropped: the right to remove.
+#[must_use = "dropping a lock gives it back"]
+pub struct ExclusiveLock(Kept);
+
+impl SharedLock {
+    /// Takes a shared lock.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with an exclusive lock in the way after the time for retries;
+    /// [`Error::UnreadableLock`], [`Error::Cancelled`], those of the backend.
+    pub(crate) fn acquire(
+        files: LockFiles,
+        options: &LockOptions,
+        monitor: &Arc<dyn Monitor>,
+    ) -> Result<Self> {
+        acquire(files, Mode::Shared, options, monitor).map(SharedLock)
+    }
+
+    /// Gives the lock back.
+    ///
+    /// # Errors
+    /// The backend's, if its file cannot be removed; it is stale from then on.
+    pub fn release(self) -> Result<()> {
+        self.0.release()
+    }
+}
+
+impl ExclusiveLock {
+    /// Takes an exclusive lock.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with any lock in the way after the time for retries; else as [`SharedLock`].
+    pub(crate) fn acquire(
+        files: LockFiles,
+        options: &LockOptions,
+        monitor: &Arc<dyn Monitor>,
+    ) -> Result<Self> {
+        acquire(files, Mode::Exclusive, options, monitor).map(ExclusiveLock)
+    }
+
+    /// Gives the lock back.
+    ///
+    /// # Errors
+    /// As [`SharedLock::release`].
+    pub fn release(self) -> Result<()> {
+        self.0.release()
+    }
+}
+
+/// Takes a lock, trying again while somebody else's is in the way and time is left.
+fn acquire(files: LockFiles, mode: Mode, options: &LockOptions, monitor: &Arc<dyn Monitor>) -> Result<Kept> {
+    let mut left = options.retry;
+    let mut wait = options.pace.first_wait.min(left);
+    let mut waiting = false;
+    loop {
+        let refused = match try_acquire(&files, mode, options) {
+            Ok(id) => return Kept::new(files, id, mode, options.clone(), Arc::clone(monitor)),
+            Err(refused @ Error::Locked { .. }) => refused,
+            Err(error) => return Err(error),
+        };
+        if !std::mem::replace(&mut waiting, true) {
+            monitor.note(&Note::WaitingForLock { at_most: options.retry });
+        }
+        if left.is_zero() {
+            return Err(refused);
+        }
+        let now = wait.min(left);
+        if options.cancel.sleep(now) {
+            return Err(Error::Cancelled);
+        }
+        left -= now;
+        wait = (wait * 2).min(options.pace.longest_wait);
+    }
+}
+
+/// Looks, writes our lock, waits, looks again: of two that start at once at least one sees the other.
+fn try_acquire(files: &LockFiles, mode: Mode, options: &LockOptions) -> Result<LockId> {
+    look(files, mode, None, options)?;
+    let id = files.save(&options.owner, mode, &options.zone)?;
+    let checked = match options.cancel.sleep(options.pace.double_check) {
+        true => Err(Error::Cancelled),
+        false => look(files, mode, Some(id), options),
+    };
+    match checked {
+        Ok(()) => Ok(id),
+        Err(error) => {
+            let _ = files.remove(&id); // the reason for not taking it is what counts; what stays is stale soon
+            Err(error)
+        }
+    }
+}
+
+/// Fails if a lock of somebody else is in the way; one that cannot be read is looked at again, a few times.
+fn look(files: &LockFiles, mode: Mode, ours: Option<LockId>, options: &LockOptions) -> Result<()> {
+    let mut waits = options.pace.unreadable.iter();
+    loop {
+        match files.find_conflict(mode, ours) {
+            Ok(None) => return Ok(()),
+            Ok(Some(holder)) => return Err(Error::Locked { holder: Box::new(holder) }),
+            Err(error @ Error::UnreadableLock { .. }) => match waits.next() {
+                None => return Err(error),
+                Some(&wait) if options.cancel.sleep(wait) => return Err(Error::Cancelled),
+                Some(_) => {}
+            },
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Which locks `unlock` removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those of programs that are no longer running, or older than half an hour.
+    Stale,
+    /// Every one, unread.
+    All,
+}
+
+/// Removes locks left behind and returns how many; one that cannot be read is no stale lock.
+pub(crate) fn unlock(files: &LockFiles, which: Which, owner: &Owner) -> Result<u64> {
+    let mut removed = 0;
+    for id in files.list()?.into_iter().map(|listed| LockId::from_id(listed.id)) {
+        let remove = match which {
+            Which::All => true,
+            Which::Stale => {
+                files.load(&id).is_ok_and(|holder| holder.is_some_and(|holder| holder.is_stale(owner)))
+            }
+        };
+        if remove {
+            files.remove(&id)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests;

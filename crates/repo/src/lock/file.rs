@@ -1,0 +1,191 @@
+//! Lock files: what they say, whom they are in the way of, when they are stale.
+
+use super::{Mode, Owner};
+use crate::clock;
+use crate::error::{Cause, Error, Result};
+use crate::id::LockId;
+use crate::time::{Time, Zone};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tresor_backend::{ErrorKind, Listed, LockHandle};
+
+/// More than any lock file needs.
+const MOST_BYTES: u64 = 1 << 20;
+/// From this age on a lock is stale, whoever holds it.
+const STALE_AFTER: Duration = Duration::from_secs(30 * 60);
+
+/// Seals the JSON of a lock into what is stored, and opens it again.
+pub(crate) trait Envelope: Send + Sync {
+    /// The stored bytes of `json`.
+    fn wrap(&self, json: &[u8]) -> Result<Vec<u8>>;
+    /// The JSON in `stored` bytes.
+    fn unwrap(&self, stored: &[u8]) -> Result<Vec<u8>, Cause>;
+}
+
+/// What a lock file says.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    time: Time,
+    #[serde(default)]
+    exclusive: bool,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    pid: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    uid: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    gid: u32,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+/// Who holds a lock: what a conflict tells people.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The lock file.
+    pub lock: LockId,
+    /// Whether it excludes everybody else.
+    pub exclusive: bool,
+    /// When it was made or last refreshed.
+    pub time: Time,
+    /// On which machine.
+    pub hostname: String,
+    /// By whom.
+    pub username: String,
+    /// By which process.
+    pub pid: u32,
+    /// The process's user id.
+    pub uid: u32,
+    /// The process's group id.
+    pub gid: u32,
+}
+
+impl Holder {
+    /// How long ago it was made or refreshed; nothing if it is dated in the future.
+    pub fn age(&self) -> Duration {
+        now().since(&self.time)
+    }
+
+    /// Whether nobody holds it any more: too old, or of this machine and its process is gone.
+    pub fn is_stale(&self, owner: &Owner) -> bool {
+        self.age() > STALE_AFTER || (self.hostname == owner.hostname && !is_alive(self.pid))
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.exclusive { "already locked exclusively" } else { "already locked" };
+        write!(f, "repository is {how} by PID {} on {} by {}", self.pid, self.hostname, self.username)?;
+        write!(f, " (UID {}, GID {})", self.uid, self.gid)
+    }
+}
+
+/// Whether a process exists. No signal is sent to it: it may be a stranger that would die of one.
+fn is_alive(pid: u32) -> bool {
+    use nix::errno::Errno;
+    use nix::unistd::Pid;
+    let Ok(pid) = i32::try_from(pid) else { return false };
+    pid > 0 && nix::sys::signal::kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
+}
+
+pub(super) fn now() -> Time {
+    let (seconds, nanoseconds) = clock::now();
+    Time::utc(seconds, nanoseconds)
+}
+
+/// The lock files of a repository.
+#[derive(Clone)]
+pub(crate) struct LockFiles {
+    handle: LockHandle,
+    envelope: Arc<dyn Envelope>,
+}
+
+impl LockFiles {
+    pub(crate) fn new(handle: LockHandle, envelope: Arc<dyn Envelope>) -> Self {
+        LockFiles { handle, envelope }
+    }
+
+    /// Writes a new lock of `owner`, dated now.
+    pub(super) fn save(&self, owner: &Owner, mode: Mode, zone: &Zone) -> Result<LockId> {
+        let content = Content {
+            time: now().in_zone(zone),
+            exclusive: mode == Mode::Exclusive,
+            hostname: owner.hostname.clone(),
+            username: owner.username.clone(),
+            pid: owner.pid,
+            uid: owner.uid,
+            gid: owner.gid,
+        };
+        let json = serde_json::to_vec(&content).map_err(|source| Error::Refused(source.to_string()))?;
+        let stored = self.envelope.wrap(&json)?;
+        let id = LockId::from_bytes(Sha256::digest(&stored).into());
+        self.handle.save(id.id(), &stored)?;
+        Ok(id)
+    }
+
+    /// Reads a lock; `None` if it has gone meanwhile or is empty, which restic leaves behind on a full disk.
+    pub(super) fn load(&self, id: &LockId) -> Result<Option<Holder>> {
+        let stored = match self.handle.load(id.id(), MOST_BYTES) {
+            Ok(stored) if stored.is_empty() => return Ok(None),
+            Ok(stored) => stored,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::WrongSize => return Err(unreadable(id, error)),
+            Err(error) => return Err(error.into()),
+        };
+        if Sha256::digest(&stored)[..] != id.as_bytes()[..] {
+            return Err(unreadable(id, "its content does not fit its name"));
+        }
+        let json = self.envelope.unwrap(&stored).map_err(|source| unreadable(id, source))?;
+        let content: Content = serde_json::from_slice(&json).map_err(|source| unreadable(id, source))?;
+        Ok(Some(Holder {
+            lock: *id,
+            exclusive: content.exclusive,
+            time: content.time,
+            hostname: content.hostname,
+            username: content.username,
+            pid: content.pid,
+            uid: content.uid,
+            gid: content.gid,
+        }))
+    }
+
+    /// The first lock in the way of `mode`, ours apart. Age does not matter: only `unlock` judges it.
+    pub(super) fn find_conflict(&self, mode: Mode, ours: Option<LockId>) -> Result<Option<Holder>> {
+        for id in self.list()?.into_iter().map(|listed| LockId::from_id(listed.id)) {
+            if Some(id) == ours {
+                continue;
+            }
+            if let Some(holder) = self.load(&id)?
+                && (mode == Mode::Exclusive || holder.exclusive)
+            {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a lock is still there.
+    pub(super) fn exists(&self, id: &LockId) -> Result<bool> {
+        Ok(self.list()?.iter().any(|listed| listed.id == id.id()))
+    }
+
+    pub(super) fn list(&self) -> Result<Vec<Listed>> {
+        Ok(self.handle.list()?)
+    }
+
+    pub(super) fn remove(&self, id: &LockId) -> Result<()> {
+        Ok(self.handle.remove(id.id())?)
+    }
+}
+
+fn unreadable(id: &LockId, source: impl Into<Cause>) -> Error {
+    Error::UnreadableLock { lock: *id, source: source.into() }
+}
