@@ -108,8 +108,9 @@ impl From<RepoError> for Failure {
             RepoError::Locked { holder } => {
                 let lines = "the `unlock` command can be used to remove stale locks";
                 let message = format!(
-                    "{error}\nlock was created at {}\nstorage ID {}\n{lines}",
-                    holder.created(),
+                    "{error}\nlock was created at {} ({} ago)\nstorage ID {}\n{lines}",
+                    holder.time.local_text(&tresor_repo::time::Zone::utc()),
+                    crate::ui::notes::go_duration(holder.age()),
                     holder.lock.short()
                 );
                 (Code::Locked, message, Some("`--retry-lock 10m` waits for the other program to end"))

@@ -1,0 +1,357 @@
+//! What a command works with: who we are, how we talk, and the repository opened as the command needs it.
+
+use std::ffi::OsStr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tresor_backend::limit::{Limit, Rates};
+use tresor_backend::retry::Retry;
+use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
+use tresor_repo::codec::Compression;
+use tresor_repo::handle::{Append, Read, Right};
+use tresor_repo::keyfile::Password;
+use tresor_repo::lock::{ExclusiveLock, Gate, Gated, LockOptions, Owner, Pace, SharedLock};
+use tresor_repo::repository::Options;
+use tresor_repo::time::{Time, Zone};
+use tresor_repo::{Error as RepoError, Monitor, Repository};
+
+use crate::args::Global;
+use crate::environment::Environment;
+use crate::exit::{Failure, Result};
+use crate::extended::Extended;
+use crate::password::{self, Given, Sources};
+use crate::textfile;
+use crate::ui::Ui;
+use crate::ui::notes::Notes;
+
+/// Our own version.
+pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The restic whose behaviour we match.
+pub(crate) const RESTIC_VERSION: &str = "0.19.1";
+
+/// Under which name the program was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Our own.
+    Tresor,
+    /// As a stand-in for restic.
+    Restic,
+}
+
+impl Program {
+    /// The name this process was started under.
+    pub(crate) fn of_process() -> Self {
+        let path = std::env::args_os().next().map(PathBuf::from);
+        match path.as_deref().and_then(Path::file_name).and_then(OsStr::to_str) {
+            Some("restic") => Program::Restic,
+            _ => Program::Tresor,
+        }
+    }
+
+    /// How the program calls itself.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Program::Tresor => "tresor",
+            Program::Restic => "restic",
+        }
+    }
+
+    /// Whether it stands in for restic.
+    pub(crate) fn is_restic(self) -> bool {
+        self == Program::Restic
+    }
+
+    /// Whether hints follow errors: not where other programs expect restic's lines.
+    pub(crate) fn has_hints(self) -> bool {
+        self == Program::Tresor
+    }
+}
+
+/// Everything a command needs to know and to open.
+pub(crate) struct Session {
+    pub(crate) program: Program,
+    pub(crate) global: Global,
+    pub(crate) environment: Environment,
+    pub(crate) ui: Arc<Ui>,
+    pub(crate) cancel: Cancel,
+    pub(crate) zone: Zone,
+    extended: Extended,
+    gate: Gate,
+}
+
+/// A repository as a command opened it; the lock is given back by [`close`](Opened::close).
+pub(crate) struct Opened<R: Right, L> {
+    pub(crate) repository: Repository<R>,
+    pub(crate) lock: L,
+}
+
+impl<R: Right> Opened<R, Option<SharedLock>> {
+    /// Gives the lock back; a failure is told, and the command's result stands.
+    pub(crate) fn close(self, session: &Session) {
+        if let Some(Err(error)) = self.lock.map(SharedLock::release) {
+            session.unlocking_failed(error);
+        }
+    }
+}
+
+impl Opened<Full, ExclusiveLock> {
+    /// Gives the lock back; a failure is told, and the command's result stands.
+    pub(crate) fn close(self, session: &Session) {
+        if let Err(error) = self.lock.release() {
+            session.unlocking_failed(error);
+        }
+    }
+}
+
+impl Session {
+    /// A session; fails if an extended option is malformed.
+    pub(crate) fn new(
+        program: Program,
+        global: Global,
+        environment: Environment,
+        ui: Arc<Ui>,
+        cancel: Cancel,
+    ) -> Result<Self> {
+        let extended = Extended::parse(&global.options)?;
+        let zone = Zone::system(environment.get("TZ").and_then(OsStr::to_str));
+        Ok(Session { program, global, environment, ui, cancel, zone, extended, gate: Gate::default() })
+    }
+
+    /// The time of day in the local zone.
+    pub(crate) fn now(&self) -> Time {
+        let (seconds, nanoseconds) = tresor_repo::clock::now();
+        self.zone.local(seconds, nanoseconds)
+    }
+
+    /// What the libraries have to tell beside an operation's own news.
+    pub(crate) fn monitor(&self) -> Arc<dyn Monitor> {
+        Arc::new(Notes::new(Arc::clone(&self.ui)))
+    }
+
+    /// Opens the repository to read it, under a shared lock unless `--no-lock` was given.
+    pub(crate) fn open_to_read(&self) -> Result<Opened<Read, Option<SharedLock>>> {
+        let repository = self.open(self.handle()?.read())?;
+        let lock = if self.global.no_lock { None } else { Some(self.lock_shared(&repository)?) };
+        Ok(Opened { repository, lock })
+    }
+
+    /// Opens the repository to add to it, under a shared lock.
+    pub(crate) fn open_to_add(&self) -> Result<Opened<Append, Option<SharedLock>>> {
+        let repository = self.open(self.handle()?.append())?;
+        let lock = Some(self.lock_shared(&repository)?);
+        Ok(Opened { repository, lock })
+    }
+
+    /// Opens the repository so that nothing of what is added is kept; without a lock.
+    pub(crate) fn open_for_a_dry_run(&self) -> Result<Opened<Append, Option<SharedLock>>> {
+        let handle = self.handle()?.wrapped(|backend| Arc::new(DryRun::new(backend)));
+        Ok(Opened { repository: self.open_uncached(handle.append())?, lock: None })
+    }
+
+    /// Opens the repository to remove from it, under an exclusive lock.
+    pub(crate) fn open_to_remove(&self) -> Result<Opened<Full, ExclusiveLock>> {
+        let repository = self.open(self.handle()?)?;
+        let lock = repository.lock_exclusive(&self.lock_options()?, &self.monitor())?;
+        Ok(Opened { repository, lock })
+    }
+
+    /// Opens the repository with every right and no lock; for `unlock`, and what takes its lock later.
+    pub(crate) fn open_unlocked(&self) -> Result<Repository<Full>> {
+        self.open(self.handle()?)
+    }
+
+    /// Takes a shared lock on an open repository.
+    pub(crate) fn lock_shared<R: Right>(&self, repository: &Repository<R>) -> Result<SharedLock> {
+        Ok(repository.lock_shared(&self.lock_options()?, &self.monitor())?)
+    }
+
+    /// The backend at the location, behind retries, limits and the gate of the lock.
+    pub(crate) fn handle(&self) -> Result<Handle<Full>> {
+        let location = self.location()?;
+        let backend: Arc<dyn Backend> = tresor_backend::open::open(&location, &self.backend_options(&location)?)?;
+        let backend: Arc<dyn Backend> = match self.rates() {
+            Some(rates) => Arc::new(Limit::new(backend, rates, self.cancel.clone())),
+            None => backend,
+        };
+        let ui = Arc::clone(&self.ui);
+        let retry = Retry::new(backend, self.cancel.clone()).observed_by(move |event| ui.error(&event.to_string()));
+        Ok(Handle::new(Arc::new(Gated::new(Arc::new(retry), self.gate.clone()))))
+    }
+
+    /// The location by flag, variable or file.
+    pub(crate) fn location(&self) -> Result<Location> {
+        let text = match (&self.global.repo, &self.global.repository_file) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::fatal(
+                    "Options -r and --repository-file are mutually exclusive, please specify only one",
+                ));
+            }
+            (Some(repo), None) => repo.clone().into_bytes(),
+            (None, Some(file)) => textfile::read_trimmed(file)?,
+            (None, None) => {
+                return Err(Failure::fatal("Please specify repository location (-r or --repository-file)"));
+            }
+        };
+        use std::os::unix::ffi::OsStrExt;
+        Location::parse(OsStr::from_bytes(&text))
+            .map_err(|error| Failure::fatal(format!("parsing repository location failed: {error}")))
+    }
+
+    fn backend_options(&self, location: &Location) -> Result<tresor_backend::open::Options> {
+        let own = self.extended.namespace(location.scheme(), &["connections"])?;
+        let mut options = tresor_backend::open::Options::default();
+        if let Some(text) = own.get("connections") {
+            let count: usize = text
+                .parse()
+                .map_err(|_| Failure::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
+            options.connections = Some(NonZeroUsize::new(count).ok_or_else(|| {
+                Failure::fatal(format!("{}.connections must be at least 1", location.scheme()))
+            })?);
+        }
+        Ok(options)
+    }
+
+    fn rates(&self) -> Option<Rates> {
+        let rate = |limit: Option<i64>| limit.and_then(|kib| u32::try_from(kib).ok()).and_then(NonZeroU32::new);
+        let (upload, download) = (rate(self.global.limit_upload), rate(self.global.limit_download));
+        (upload.is_some() || download.is_some()).then_some(Rates { upload, download })
+    }
+
+    fn open<R: Right>(&self, handle: Handle<R>) -> Result<Repository<R>> {
+        let repository = self.open_uncached(handle)?;
+        match self.cache_base()? {
+            Some(base) => Ok(repository.with_cache(&base, &*self.monitor())),
+            None => Ok(repository),
+        }
+    }
+
+    /// Opens a repository with the password; typed wrongly on a terminal, it is asked for again, twice.
+    pub(crate) fn open_uncached<R: Right>(&self, handle: Handle<R>) -> Result<Repository<R>> {
+        let given = Sources::of(&self.global, &self.environment).resolve()?;
+        let hint = self.global.key_hint.as_deref();
+        let monitor = self.monitor();
+        let asked = matches!(given, Given::Ask) && std::io::IsTerminal::is_terminal(&std::io::stdin());
+        let mut tries = if asked { 3 } else { 1 };
+        let mut given = Some(given);
+        loop {
+            let password = self.password(given.take().unwrap_or(Given::Ask))?;
+            tries -= 1;
+            match Repository::open(handle.clone(), &password, hint, self.options()?, &*monitor) {
+                Err(RepoError::WrongPassword) if tries > 0 => {
+                    self.ui.error("wrong password or no key found. Try again");
+                }
+                Err(error) => return Err(error.into()),
+                Ok(repository) => {
+                    self.say_opened(&repository);
+                    return Ok(repository);
+                }
+            }
+        }
+    }
+
+    fn say_opened<R: Right>(&self, repository: &Repository<R>) {
+        let (id, version) = (repository.id().short(), repository.config().version);
+        let level = match version {
+            1 => String::new(),
+            _ => format!(", compression level {}", level_word(repository.options().compression)),
+        };
+        self.ui.print_on_terminal(&format!("repository {id} opened (version {version}{level})"));
+    }
+
+    fn password(&self, given: Given) -> Result<Password> {
+        let bytes = match given {
+            Given::Password(bytes) => bytes,
+            Given::Empty => password::Secret::default(),
+            Given::Ask => password::ask("enter password for repository: ")?,
+        };
+        Ok(Password::new(bytes.to_vec()))
+    }
+
+    /// A password for a repository that is to be made.
+    pub(crate) fn new_password(&self) -> Result<Password> {
+        let bytes = match Sources::of(&self.global, &self.environment).resolve()? {
+            Given::Password(bytes) => bytes,
+            Given::Empty => password::Secret::default(),
+            Given::Ask => password::ask_new("enter password for new repository: ", "enter password again: ")?,
+        };
+        Ok(Password::new(bytes.to_vec()))
+    }
+
+    /// How repositories are used in this session.
+    pub(crate) fn options(&self) -> Result<Options> {
+        Ok(Options {
+            compression: self.global.compression.map_or(Compression::Auto, Compression::from),
+            pack_size: self.global.pack_bytes()?,
+            verify_before_upload: !self.global.no_extra_verify,
+            memory: self.global.memory.unwrap_or(48 << 20),
+            temporary_folder: self.temporary_folder(),
+            cancel: self.cancel.clone(),
+        })
+    }
+
+    /// Folder for temporary files.
+    pub(crate) fn temporary_folder(&self) -> PathBuf {
+        self.environment.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+    }
+
+    /// The folder of all caches; none with `--no-cache`.
+    pub(crate) fn cache_base(&self) -> Result<Option<PathBuf>> {
+        if self.global.no_cache {
+            return Ok(None);
+        }
+        let named = self.global.cache_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
+        let named = named.or_else(|| self.environment.setting("CACHE_DIR").map(PathBuf::from));
+        if named.is_some() {
+            return Ok(named);
+        }
+        let xdg = self.environment.get("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || self.environment.get("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        match xdg.or_else(home) {
+            Some(folder) if folder.is_absolute() => Ok(Some(folder.join("tresor"))),
+            _ => Err(Failure::fatal(
+                "unable to open cache: unable to locate cache directory: neither $XDG_CACHE_HOME nor $HOME are defined",
+            )
+            .hint("`--cache-dir` names a folder, `--no-cache` does without")),
+        }
+    }
+
+    fn lock_options(&self) -> Result<LockOptions> {
+        Ok(LockOptions {
+            owner: self.owner(),
+            zone: self.zone.clone(),
+            retry: self.global.retry_lock.unwrap_or(Duration::ZERO),
+            pace: Pace::default(),
+            gate: self.gate.clone(),
+            cancel: self.cancel.clone(),
+        })
+    }
+
+    /// Who we are, as stored in locks, keys and snapshots.
+    pub(crate) fn owner(&self) -> Owner {
+        let uid = nix::unistd::getuid();
+        let user = nix::unistd::User::from_uid(uid).ok().flatten();
+        let hostname = nix::unistd::gethostname().unwrap_or_default();
+        Owner {
+            hostname: hostname.to_string_lossy().into_owned(),
+            username: user.map_or_else(|| uid.to_string(), |user| user.name),
+            pid: std::process::id(),
+            uid: uid.as_raw(),
+            gid: nix::unistd::getgid().as_raw(),
+        }
+    }
+
+    fn unlocking_failed(&self, error: RepoError) {
+        self.ui.error(&format!("error while unlocking: {}", crate::exit::chain(&error)));
+    }
+}
+
+fn level_word(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Auto => "auto",
+        Compression::Off => "off",
+        Compression::Fastest => "fastest",
+        Compression::Better => "better",
+        Compression::Max => "max",
+    }
+}
