@@ -88,3 +88,11 @@ id_type!(/** SHA-256 of a stored snapshot file. */ SnapshotId, FileKind::Snapsho
 id_type!(/** SHA-256 of a key file. */ KeyId, FileKind::Key);
 id_type!(/** SHA-256 of a lock file. */ LockId, FileKind::Lock);
 id_type!(/** The random id in a repository's config; names its folder in the local cache. */ RepoId);
+
+impl BlobId {
+    /// The id of a blob with this plaintext.
+    pub fn of(plain: &[u8]) -> Self {
+        use sha2::{Digest, Sha256};
+        Self::from_bytes(Sha256::digest(plain).into())
+    }
+}

@@ -93,6 +93,9 @@ pub enum Error {
     /// A node says it is a directory and names no tree.
     #[error("directory has no subtree")]
     NoSubtree,
+    /// There is more to restore than one plan can hold.
+    #[error("too many files: one restore can hold four thousand million")]
+    TooManyItems,
     /// The target of a restore cannot be made or opened.
     #[error("cannot restore to {path:?}")]
     Target {

@@ -1,0 +1,256 @@
+//! Walks the stored tree and collects what is to be restored, by names and the selection alone.
+
+use crate::error::{Error, Result};
+use crate::mode::to_chmod;
+use crate::node::{Node, NodeKind};
+use crate::restore::dirs::OpenDirs;
+use crate::restore::failure::Failure;
+use crate::restore::options::{RestoreMonitor, RestoreOptions};
+use crate::restore::owners::Owners;
+use crate::restore::table::{Decision, DirEntry, DirNumber, Item, ItemNumber, Kind, Metadata, Table};
+use crate::restore::target::{Name, Target};
+use crate::tree::Tree;
+use crate::walk::{Descend, Visitor};
+use hashbrown::{HashMap, HashSet};
+use std::ffi::CString;
+use tresor_repo::Problem;
+
+/// What the stored tree asks for.
+pub(crate) struct Collected {
+    pub(crate) table: Table,
+    /// Entries on disk that the snapshot does not have, to be removed.
+    pub(crate) extra: Vec<(DirNumber, CString)>,
+    pub(crate) problems: u64,
+    /// Directories that the selection takes, rather than something in them.
+    pub(crate) selected_dirs: u64,
+}
+
+/// Collects while the tree is walked.
+pub(crate) struct Collector<'a> {
+    options: &'a RestoreOptions,
+    monitor: &'a dyn RestoreMonitor,
+    collected: Collected,
+    /// The directories we are in, the target first.
+    frames: Vec<Frame>,
+    /// The target's directories as they are on disk; nothing if there is no target yet.
+    on_disk: Option<OpenDirs<'a>>,
+    /// The first path of every file with several.
+    links: HashMap<(u64, u64), ItemNumber>,
+    owners: Owners,
+    /// Attributes of other systems that we do not know, already told.
+    told: HashSet<String>,
+    /// Names that lead elsewhere: then nobody knows what the writer meant, and nothing is removed.
+    keep_extra: bool,
+}
+
+/// A directory being walked.
+struct Frame {
+    /// Nothing for the target.
+    found: Option<(CString, Metadata)>,
+    /// Its place in the table, once something in it is to be restored.
+    number: Option<DirNumber>,
+    /// All names in its tree, if they matter: what else is on disk is to be removed.
+    known: Option<HashSet<Box<[u8]>>>,
+}
+
+impl<'a> Collector<'a> {
+    pub(crate) fn new(
+        target: Option<&'a Target>,
+        options: &'a RestoreOptions,
+        monitor: &'a dyn RestoreMonitor,
+    ) -> Self {
+        let collected = Collected { table: Table::new(target.is_some()), extra: Vec::new(), problems: 0, selected_dirs: 0 };
+        Collector {
+            options,
+            monitor,
+            collected,
+            frames: vec![Frame { found: None, number: Some(0), known: None }],
+            on_disk: target.map(OpenDirs::new),
+            links: HashMap::new(),
+            owners: Owners::new(options.ownership_by_name),
+            told: HashSet::new(),
+            keep_extra: false,
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Collected {
+        if self.keep_extra {
+            self.collected.extra.clear();
+        }
+        self.collected
+    }
+
+    fn problem(&mut self, path: &[u8], cause: impl std::error::Error + Send + Sync + 'static) {
+        self.collected.problems += 1;
+        let item = String::from_utf8_lossy(path).into_owned();
+        self.monitor.problem(&Problem { item, doing: "restore", cause: Box::new(cause) });
+    }
+
+    fn metadata(&mut self, node: &Node) -> Result<Metadata> {
+        if let Some(attributes) = node.rare.as_ref().and_then(|rare| rare.generic_attributes.as_ref()) {
+            self.warn_of_unknown(attributes.as_str());
+        }
+        let xattrs = self.collected.table.push_xattrs(node.extended_attributes())?;
+        let owner = self.owners.of(node);
+        Ok(Metadata::new(to_chmod(node.mode), owner, &node.mtime, &node.atime, xattrs))
+    }
+
+    /// Attributes of Windows are left out silently; of others nobody knows what is lost.
+    fn warn_of_unknown(&mut self, attributes: &str) {
+        const KNOWN: [&str; 3] =
+            ["windows.creation_time", "windows.file_attributes", "windows.security_descriptor"];
+        let names: HashMap<String, serde::de::IgnoredAny> = serde_json::from_str(attributes).unwrap_or_default();
+        for (name, _) in names {
+            if !KNOWN.contains(&name.as_str()) && !self.told.contains(&name) {
+                let text = format!("Found an unrecognized generic attribute {name:?} in the repository");
+                self.monitor.warning(&text);
+                self.told.insert(name);
+            }
+        }
+    }
+
+    /// The place of the innermost directory; it and those above it are to be made from now on.
+    fn settle(&mut self) -> Result<DirNumber> {
+        let settled = self.frames.iter().rposition(|frame| frame.number.is_some());
+        let settled = settled.expect("the target always has a number");
+        let mut parent = self.frames[settled].number.unwrap_or_default();
+        for frame in &mut self.frames[settled + 1..] {
+            let table = &mut self.collected.table;
+            let (name, metadata) = frame.found.as_ref().expect("only the target has no node");
+            let text = table.push_text(name);
+            let dir = DirEntry { parent, name: text, metadata: Some(*metadata), exists: false };
+            parent = table.push_dir(dir)?;
+            frame.number = Some(parent);
+            if let Some(on_disk) = self.on_disk.as_mut() {
+                let above = table.dirs[parent as usize].parent;
+                let exists = table.dirs[above as usize].exists && on_disk.get(table, parent).is_ok();
+                table.dirs[parent as usize].exists = exists;
+            }
+        }
+        Ok(parent)
+    }
+
+    fn directory(&mut self, path: &[u8], name: CString, node: &Node) -> Result<Descend> {
+        let selection = self.options.select.select(path);
+        if !selection.selected && !selection.descend {
+            return Ok(Descend::Over);
+        }
+        let metadata = self.metadata(node)?;
+        self.frames.push(Frame { found: Some((name, metadata)), number: None, known: None });
+        if selection.selected {
+            self.collected.selected_dirs += 1;
+            self.monitor.planned(1, 0);
+            self.settle()?;
+        }
+        if !selection.descend {
+            self.frames.pop();
+            return Ok(Descend::Over);
+        }
+        Ok(Descend::Into)
+    }
+
+    fn item(&mut self, path: &[u8], name: &CString, node: &Node) -> Result<()> {
+        if node.kind == NodeKind::Socket || !self.options.select.select(path).selected {
+            return Ok(());
+        }
+        let dir = self.settle()?;
+        let kind = match self.kind(node)? {
+            Ok(kind) => kind,
+            Err(failure) => {
+                self.problem(path, failure);
+                return Ok(());
+            }
+        };
+        let metadata = self.metadata(node)?;
+        let size = if matches!(kind, Kind::File { .. }) { node.size } else { 0 };
+        let name = self.collected.table.push_text(name);
+        let item = Item { dir, name, kind, decision: Decision::Create, metadata, size };
+        let number = self.collected.table.push_item(item)?;
+        if matches!(kind, Kind::File { .. }) && node.links > 1 {
+            self.links.insert((node.inode, node.device_id), number);
+        }
+        Ok(())
+    }
+
+    fn kind(&mut self, node: &Node) -> Result<std::result::Result<Kind, Failure>> {
+        Ok(Ok(match &node.kind {
+            NodeKind::File => match self.links.get(&(node.inode, node.device_id)) {
+                Some(first) if node.links > 1 => Kind::HardLink(*first),
+                _ => self.collected.table.push_blobs(node.blobs())?,
+            },
+            NodeKind::Symlink => match CString::new(node.link_target()) {
+                Ok(target) => Kind::Symlink(self.collected.table.push_text(&target)),
+                Err(_) => return Ok(Err(Failure::NulInTarget)),
+            },
+            NodeKind::Fifo => Kind::Fifo,
+            NodeKind::Dev => Kind::Block(node.device()),
+            NodeKind::CharDev => Kind::Character(node.device()),
+            other => return Ok(Err(Failure::UnknownKind { kind: other.as_str().to_owned() })),
+        }))
+    }
+}
+
+impl Visitor for Collector<'_> {
+    fn enter(&mut self, _path: &[u8], tree: &Tree) -> Result<()> {
+        if self.options.delete && self.on_disk.is_some() {
+            let known = tree.nodes.iter().map(|node| node.name.clone()).collect();
+            self.frames.last_mut().expect("the target's frame stays").known = Some(known);
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, path: &[u8], node: &Node) -> Result<Descend> {
+        let name = CString::new(&*node.name).ok().filter(|name| Name::new(name).is_some());
+        let Some(name) = name else {
+            let parent = &path[..path.len() - node.name.len() - 1];
+            let name = node.display_name().into_owned();
+            self.problem(if parent.is_empty() { b"/" } else { parent }, Failure::BadName { name });
+            self.keep_extra = true;
+            return Ok(Descend::Over);
+        };
+        if node.kind == NodeKind::Dir {
+            return self.directory(path, name, node);
+        }
+        self.item(path, &name, node)?;
+        Ok(Descend::Over)
+    }
+
+    fn leave(&mut self, path: &[u8]) -> Result<()> {
+        if let Some(Frame { number: Some(number), known: Some(known), .. }) = self.frames.pop() {
+            self.find_extra(path, number, &known);
+        }
+        Ok(())
+    }
+
+    fn broken(&mut self, path: &[u8], error: Error) -> Result<()> {
+        // Not knowing what should be in it, we remove nothing from it.
+        self.frames.pop();
+        self.problem(path, error);
+        Ok(())
+    }
+}
+
+impl Collector<'_> {
+    /// Finds what a directory on disk has, the tree has not, and the selection takes.
+    fn find_extra(&mut self, path: &[u8], number: DirNumber, known: &HashSet<Box<[u8]>>) {
+        let table = &self.collected.table;
+        let Some(on_disk) = self.on_disk.as_mut() else { return };
+        if !table.dirs[number as usize].exists {
+            return;
+        }
+        let names = match on_disk.get(table, number).and_then(|dir| dir.names()) {
+            Ok(names) => names,
+            Err(errno) => return self.problem(path, Failure::step("list the directory")(errno)),
+        };
+        let mut whole = if path == b"/" { Vec::new() } else { path.to_vec() };
+        let length = whole.len();
+        for name in names.into_iter().filter(|name| !known.contains(name.to_bytes())) {
+            whole.truncate(length);
+            whole.push(b'/');
+            whole.extend_from_slice(name.to_bytes());
+            if self.options.select.select(&whole).selected {
+                self.collected.extra.push((number, name));
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Restore: a stored tree becomes files again, as a plan that is made first and then carried out.
+//!
+//! [`plan`] walks the stored tree (`collect`), compares it with the disk (`decide`) and groups the blobs by
+//! pack. [`RestorePlan::execute`] makes directories, brings blobs from their packs into files (`content`,
+//! `files`), makes links and special files (`specials`), removes what is not in the snapshot, and gives
+//! directories their metadata, deepest first. Every change goes through `target`, which leads nowhere else.
+
+mod options;
+mod target;
+mod table;
+mod failure;
+mod owners;
+mod parallel;
+mod dirs;
+mod metadata;
+mod remove;
+mod sparse;
+mod collect;
+mod decide;
+mod plan;
+mod progress;
+mod files;
+mod content;
+mod specials;
+mod execute;
+mod verify;
+
+pub use options::{
+    Action, Overwrite, RestoreCounts, RestoreMonitor, RestoreOptions, RestoreReport, Selector, XattrFilter,
+};
+pub use plan::{RestorePlan, plan};
+pub use verify::Verified;
