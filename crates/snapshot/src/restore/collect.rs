@@ -12,6 +12,7 @@ use crate::restore::target::{Name, Target};
 use crate::tree::Tree;
 use crate::walk::{Descend, Visitor};
 use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use tresor_repo::Problem;
 
@@ -59,7 +60,12 @@ impl<'a> Collector<'a> {
         options: &'a RestoreOptions,
         monitor: &'a dyn RestoreMonitor,
     ) -> Self {
-        let collected = Collected { table: Table::new(target.is_some()), extra: Vec::new(), problems: 0, selected_dirs: 0 };
+        let collected = Collected {
+            table: Table::new(target.is_some()),
+            extra: Vec::new(),
+            problems: 0,
+            selected_dirs: 0,
+        };
         Collector {
             options,
             monitor,
@@ -99,8 +105,9 @@ impl<'a> Collector<'a> {
     fn warn_of_unknown(&mut self, attributes: &str) {
         const KNOWN: [&str; 3] =
             ["windows.creation_time", "windows.file_attributes", "windows.security_descriptor"];
-        let names: HashMap<String, serde::de::IgnoredAny> = serde_json::from_str(attributes).unwrap_or_default();
-        for (name, _) in names {
+        let names: BTreeMap<String, serde::de::IgnoredAny> =
+            serde_json::from_str(attributes).unwrap_or_default();
+        for name in names.into_keys() {
             if !KNOWN.contains(&name.as_str()) && !self.told.contains(&name) {
                 let text = format!("Found an unrecognized generic attribute {name:?} in the repository");
                 self.monitor.warning(&text);

@@ -40,25 +40,36 @@ impl Decider<'_> {
     pub(crate) fn decide(&self, target: Option<&Target>, table: &mut Table) -> Result<()> {
         let decided = Mutex::new(Vec::new());
         let ranges: Vec<_> = (0..table.items.len()).step_by(PORTION).collect();
-        parallel(&ranges, self.cancel, || target.map(OpenDirs::new), |dirs, start| {
-            let items = start..table.items.len().min(start + PORTION);
-            let mut portion = Vec::new();
-            for number in items {
-                let item = &table.items[number];
-                let decision = self.item(dirs, table, number as ItemNumber, item);
-                if decision != Decision::Create {
-                    portion.push((number, decision));
+        parallel(
+            &ranges,
+            self.cancel,
+            || target.map(OpenDirs::new),
+            |dirs, start| {
+                let items = start..table.items.len().min(start + PORTION);
+                let mut portion = Vec::new();
+                for number in items {
+                    let item = &table.items[number];
+                    let decision = self.item(dirs, table, number as ItemNumber, item);
+                    if decision != Decision::Create {
+                        portion.push((number, decision));
+                    }
                 }
-            }
-            decided.lock().unwrap_or_else(PoisonError::into_inner).append(&mut portion);
-        })?;
+                decided.lock().unwrap_or_else(PoisonError::into_inner).append(&mut portion);
+            },
+        )?;
         for (number, decision) in decided.into_inner().unwrap_or_else(PoisonError::into_inner) {
             table.items[number].decision = decision;
         }
         Ok(())
     }
 
-    fn item(&self, dirs: &mut Option<OpenDirs<'_>>, table: &Table, number: ItemNumber, item: &Item) -> Decision {
+    fn item(
+        &self,
+        dirs: &mut Option<OpenDirs<'_>>,
+        table: &Table,
+        number: ItemNumber,
+        item: &Item,
+    ) -> Decision {
         let decision = self.complete(table, item).and_then(|()| match dirs {
             Some(dirs) if table.dirs[item.dir as usize].exists => self.on_disk(dirs, table, number, item),
             _ => Ok(Decision::Create),

@@ -41,9 +41,4 @@ impl<'a> OpenDirs<'a> {
         self.open.push(Open { number, dir: Arc::clone(&dir), used: self.clock });
         Ok(dir)
     }
-
-    /// Forgets a directory that was replaced.
-    pub(crate) fn forget(&mut self, number: DirNumber) {
-        self.open.retain(|open| open.number != number);
-    }
 }

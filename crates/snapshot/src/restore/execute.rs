@@ -129,19 +129,22 @@ impl Run<'_> {
     fn make_dir(&self, dirs: &mut OpenDirs<'_>, number: DirNumber) {
         let table = &self.plan.table;
         let entry = &table.dirs[number as usize];
-        let made = dirs.get(table, entry.parent).map_err(Failure::step("open the parent directory")).and_then(|parent| {
-            let name = table.name(entry.name);
-            match parent.make_dir(name) {
-                Err(Errno::EXIST) => {}
-                made => return made.map_err(Failure::step("make the directory")),
-            }
-            let stat = parent.stat(name).map_err(Failure::step("look at what is there"))?;
-            if stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()) {
-                return Ok(());
-            }
-            make_way(&parent, name, false)?;
-            parent.make_dir(name).map_err(Failure::step("make the directory"))
-        });
+        let made = dirs
+            .get(table, entry.parent)
+            .map_err(Failure::step("open the parent directory"))
+            .and_then(|parent| {
+                let name = table.name(entry.name);
+                match parent.make_dir(name) {
+                    Err(Errno::EXIST) => {}
+                    made => return made.map_err(Failure::step("make the directory")),
+                }
+                let stat = parent.stat(name).map_err(Failure::step("look at what is there"))?;
+                if stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()) {
+                    return Ok(());
+                }
+                make_way(&parent, name, false)?;
+                parent.make_dir(name).map_err(Failure::step("make the directory"))
+            });
         if let Err(failure) = made {
             self.progress.dir_problem(number, failure);
         }

@@ -54,7 +54,8 @@ impl<'a> Files<'a> {
     pub(crate) fn write(&self, dirs: &mut OpenDirs<'_>, number: ItemNumber, offset: u64, bytes: &[u8]) {
         let item = self.item(number);
         if let Some(part) = self.parts.get(&number) {
-            let written = self.open_part(dirs, number, part).and_then(|file| self.put(item, &file, offset, bytes));
+            let written =
+                self.open_part(dirs, number, part).and_then(|file| self.put(item, &file, offset, bytes));
             return self.arrived(dirs, number, part, written);
         }
         let finished = self.first_open(dirs, item).and_then(|(file, dir)| {
@@ -201,7 +202,12 @@ impl<'a> Files<'a> {
         }
     }
 
-    fn open_again(&self, dirs: &mut OpenDirs<'_>, item: &Item, identity: (u64, u64)) -> Result<File, Failure> {
+    fn open_again(
+        &self,
+        dirs: &mut OpenDirs<'_>,
+        item: &Item,
+        identity: (u64, u64),
+    ) -> Result<File, Failure> {
         let table = &self.plan.table;
         let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
         let file = dir.open_to_write(table.name(item.name)).map_err(Failure::step("open the file again"))?;

@@ -9,8 +9,8 @@ use crate::restore::options::XattrFilter;
 use crate::restore::table::{Metadata, Table};
 use crate::restore::target::{Dir, Name};
 use rustix::fs::{
-    AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, fchown, flistxattr, fremovexattr,
-    fsetxattr, futimens, llistxattr, lremovexattr, lsetxattr, utimensat,
+    AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, fchown, flistxattr,
+    fremovexattr, fsetxattr, futimens, llistxattr, lremovexattr, lsetxattr, utimensat,
 };
 use rustix::io::{Errno, Result};
 use std::ffi::{CStr, CString};
@@ -41,7 +41,11 @@ impl<'a> Dresser<'a> {
     }
 
     /// Sets everything; returns the first failure. Without the right to set something it stays as it is.
-    pub(crate) fn dress(&self, subject: Subject<'_>, metadata: &Metadata) -> std::result::Result<(), Failure> {
+    pub(crate) fn dress(
+        &self,
+        subject: Subject<'_>,
+        metadata: &Metadata,
+    ) -> std::result::Result<(), Failure> {
         let steps = [
             self.judge("set the owner", set_owner(subject, metadata)),
             self.judge("set extended attributes", self.set_xattrs(subject, metadata)),
@@ -53,7 +57,11 @@ impl<'a> Dresser<'a> {
 
     /// As [`dress`](Self::dress), for a file just made in a directory that hands nothing down: there is
     /// nothing on it to be removed.
-    pub(crate) fn dress_new(&self, subject: Subject<'_>, metadata: &Metadata) -> std::result::Result<(), Failure> {
+    pub(crate) fn dress_new(
+        &self,
+        subject: Subject<'_>,
+        metadata: &Metadata,
+    ) -> std::result::Result<(), Failure> {
         if metadata.has_xattrs() {
             return self.dress(subject, metadata);
         }
@@ -113,8 +121,7 @@ fn set_owner(subject: Subject<'_>, metadata: &Metadata) -> Result<()> {
 
 fn set_times(subject: Subject<'_>, metadata: &Metadata) -> Result<()> {
     let time = |(seconds, nanoseconds): (i64, u32)| Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
-    let times =
-        Timestamps { last_access: time(metadata.atime()), last_modification: time(metadata.mtime()) };
+    let times = Timestamps { last_access: time(metadata.atime()), last_modification: time(metadata.mtime()) };
     match subject {
         Subject::Open(file) => futimens(file, &times),
         Subject::Entry(dir, name) | Subject::Link(dir, name) => {

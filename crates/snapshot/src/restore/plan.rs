@@ -121,8 +121,7 @@ impl RestorePlan {
     fn collect_wants(&mut self, index: &Index) {
         let mut pack_numbers = HashMap::new();
         for (number, item) in self.table.items.iter().enumerate() {
-            let is_written =
-                matches!(item.decision, Decision::Create | Decision::Replace | Decision::Update);
+            let is_written = matches!(item.decision, Decision::Create | Decision::Replace | Decision::Update);
             if !is_written || !matches!(item.kind, Kind::File { .. }) {
                 continue;
             }

@@ -71,7 +71,12 @@ impl<'a> Progress<'a> {
         self.problem(&self.table.dir_path(dir), "restore", cause);
     }
 
-    pub(crate) fn problem(&self, path: &[u8], doing: &'static str, cause: impl Error + Send + Sync + 'static) {
+    pub(crate) fn problem(
+        &self,
+        path: &[u8],
+        doing: &'static str,
+        cause: impl Error + Send + Sync + 'static,
+    ) {
         self.problems.fetch_add(1, Ordering::Relaxed);
         let item = String::from_utf8_lossy(path).into_owned();
         self.monitor.problem(&Problem { item, doing, cause: Box::new(cause) });

@@ -3,8 +3,10 @@
 use crate::restore::failure::Failure;
 use crate::restore::target::{Dir, Name};
 use rustix::fs::FileType;
-use rustix::io::{Errno, Result};
+use rustix::io::Errno;
 use std::ffi::{CStr, CString};
+
+type Result<T, E = Errno> = std::result::Result<T, E>;
 
 /// Directories kept open on the way down; those above are opened again on the way back.
 const OPEN_AT_ONCE: usize = 64;

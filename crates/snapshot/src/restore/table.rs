@@ -54,7 +54,10 @@ pub(crate) struct Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A regular file; where its blobs stand in the table.
-    File { first: u32, count: u32 },
+    File {
+        first: u32,
+        count: u32,
+    },
     /// Another name of an earlier file.
     HardLink(ItemNumber),
     Symlink(Text),
@@ -96,7 +99,13 @@ pub(crate) struct Metadata {
 const NO_XATTRS: u32 = u32::MAX;
 
 impl Metadata {
-    pub(crate) fn new(mode: u32, (uid, gid): (u32, u32), mtime: &Time, atime: &Time, xattrs: Option<u32>) -> Self {
+    pub(crate) fn new(
+        mode: u32,
+        (uid, gid): (u32, u32),
+        mtime: &Time,
+        atime: &Time,
+        xattrs: Option<u32>,
+    ) -> Self {
         Metadata {
             mode,
             uid,

@@ -7,8 +7,8 @@
 
 use crate::node::is_entry_name;
 use rustix::fs::{
-    AtFlags, CWD, FileType, fgetxattr_query, Mode, OFlags, ResolveFlags, Stat, linkat, mkdirat, mknodat, openat, openat2,
-    statat, symlinkat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fgetxattr_query, linkat, mkdirat, mknodat,
+    openat, openat2, statat, symlinkat, unlinkat,
 };
 use rustix::io::{Errno, Result};
 use std::ffi::{CStr, CString};

@@ -47,7 +47,8 @@ impl RestorePlan {
         index: &Index,
         monitor: &dyn RestoreMonitor,
     ) -> Result<Verified> {
-        let failed = |errno: rustix::io::Errno| Error::Target { path: self.path.clone(), source: errno.into() };
+        let failed =
+            |errno: rustix::io::Errno| Error::Target { path: self.path.clone(), source: errno.into() };
         let target = Target::open(&self.path).map_err(failed)?;
         let written = self.written();
         let (files, problems) = (AtomicU64::new(0), AtomicU64::new(0));
