@@ -1,2 +1,51 @@
-//! placeholder
-fn main() {}
+//! Development commands: `cargo xtask <command>`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to people")]
+
+mod process;
+mod project;
+
+mod bench;
+mod peers;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What a command gives back; the text of an error is for the person who typed it.
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Development commands of tresor.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Puts the real programs that tests compare with under `.peers`.
+    Peers(peers::Arguments),
+    /// Checks the rules of the house: edges, reading order, sizes, words.
+    Tidy,
+    /// Measures tresor beside every peer it finds, and writes the table to the docs.
+    Bench(bench::Arguments),
+    #[command(hide = true)]
+    Measure(bench::measure::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Peers(arguments) => peers::run(&arguments),
+        Command::Tidy => tidy::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Measure(arguments) => bench::measure::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

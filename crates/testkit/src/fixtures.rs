@@ -1,4 +1,4 @@
-//! The repositories in `fixtures/`, which the real restic made, and what their manifest says of them.
+//! The repositories in `fixtures/`, made by the real restic, and what their manifest says of them.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;

@@ -5,14 +5,14 @@
 //! came back, [`fixtures`] for repositories made by the real restic. Nothing outside of tests and
 //! development commands may depend on this crate.
 
-pub mod client;
-pub mod compare;
-pub mod crash;
-pub mod fixtures;
-pub mod generate;
-pub mod peers;
 pub mod random;
+pub mod peers;
+pub mod fixtures;
+pub mod client;
 pub mod tree;
+pub mod compare;
+pub mod generate;
+pub mod crash;
 
 pub use client::{Client, Run};
 pub use compare::{Difference, assert_same, compare_trees};

@@ -1,0 +1,222 @@
+//! Measures tresor beside its peers: the same data, alternating, with keys of the same cost.
+//!
+//! Every row is run `--pairs` times for each contender, one after the other, in turned order; what counts
+//! is the median of the ratios within a round, for a machine's speed moves from minute to minute.
+
+pub(crate) mod measure;
+
+mod contender;
+mod data;
+mod report;
+mod row;
+
+use crate::{Result, process, project};
+use contender::Contender;
+use measure::Sample;
+use report::Report;
+use row::Row;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How often each row is run by each contender.
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// The data sets.
+    #[arg(long, value_delimiter = ',', default_value = "linux,rand")]
+    data: Vec<data::Set>,
+    /// The work folder, for data, repositories and restores; what it holds afterwards may be removed.
+    #[arg(long, default_value = "target/bench")]
+    dir: PathBuf,
+    /// Whom to compare with; a peer that is not there is named and left out.
+    #[arg(long, value_delimiter = ',', default_value = "restic,rustic,borg")]
+    peers: Vec<contender::Kind>,
+    /// The rows to measure; all of them if not given.
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<Row>,
+    /// `calibrated`: the key costs what restic makes it cost here. `cheap`: next to nothing.
+    #[arg(long, value_enum, default_value_t = Key::Calibrated)]
+    key: Key,
+    /// The program to measure; built for release if not given.
+    #[arg(long)]
+    tresor: Option<PathBuf>,
+    /// Print the tables only; do not write them to the docs.
+    #[arg(long)]
+    no_docs: bool,
+}
+
+/// What the key file of the repositories costs to open.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Key {
+    Calibrated,
+    Cheap,
+}
+
+/// What each contender did in each row, in the order of the rounds; `None` where a command failed.
+type Samples = BTreeMap<(Row, usize), Vec<Option<Sample>>>;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let dir = project::folder().join(&arguments.dir);
+    fs::create_dir_all(&dir)?;
+    let dir = dir.canonicalize()?;
+    let contenders = contender::find(&arguments.peers, tresor(arguments)?, &dir)?;
+    let mut failures = Vec::new();
+    for set in &arguments.data {
+        let mut bench = Bench {
+            rows: Row::ALL
+                .iter()
+                .copied()
+                .filter(|row| arguments.rows.is_empty() || arguments.rows.contains(row))
+                .collect(),
+            source: data::prepare(*set, &dir)?,
+            contenders: &contenders,
+            target: dir.join("restored"),
+            key: arguments.key,
+            samples: Samples::new(),
+            failures: Vec::new(),
+        };
+        bench.run(arguments.pairs)?;
+        let report = Report::new(&bench, *set, arguments)?;
+        println!("\n{}", report.text());
+        if !arguments.no_docs {
+            report.write()?;
+        }
+        failures.append(&mut bench.failures);
+        fs::remove_dir_all(&bench.source)?; // it was changed; the next run starts from the original
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("commands failed:\n{}", failures.join("\n")).into())
+    }
+}
+
+/// The program to measure.
+fn tresor(arguments: &Arguments) -> Result<PathBuf> {
+    if let Some(program) = &arguments.tresor {
+        return Ok(program.canonicalize()?);
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.current_dir(project::folder()).args(["build", "--release", "--quiet", "--bin", "tresor"]);
+    process::run(&mut build)?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    Ok(project::folder().join(target).join("release/tresor").canonicalize()?)
+}
+
+/// One data set's run.
+struct Bench<'a> {
+    rows: Vec<Row>,
+    contenders: &'a [Contender],
+    source: PathBuf,
+    target: PathBuf,
+    key: Key,
+    samples: Samples,
+    failures: Vec<String>,
+}
+
+impl Bench<'_> {
+    fn run(&mut self, pairs: usize) -> Result<()> {
+        let template = self.template()?;
+        for contender in self.contenders {
+            contender.clear()?;
+        }
+        for row in Row::ALL {
+            let wanted = self.rows.contains(row);
+            let rounds = match row {
+                _ if wanted => pairs,
+                Row::Backup => 1, // the rows after it need what it makes
+                _ => continue,
+            };
+            for round in 0..rounds {
+                self.round(*row, round, &template)?;
+            }
+            if !wanted {
+                self.samples.retain(|(other, _), _| other != row);
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty repository whose config and key file every contender of restic's format gets a copy of.
+    fn template(&self) -> Result<Template> {
+        if self.key == Key::Cheap {
+            let fixture = tresor_testkit::fixtures::empty_repository();
+            return Ok(Template { path: fixture.path.clone(), _folder: Box::new(fixture) });
+        }
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("repository");
+        let restic = tresor_testkit::Client::restic(&path);
+        let run = restic.run(["init"]);
+        if run.code != Some(0) {
+            return Err(run.to_string().into());
+        }
+        Ok(Template { path, _folder: Box::new(folder) })
+    }
+
+    fn round(&mut self, row: Row, round: usize, template: &Template) -> Result<()> {
+        if row == Row::Changed {
+            tresor_testkit::mutate(&self.source, round as u64 + 1, 1.0);
+        }
+        let count = self.contenders.len();
+        for turn in 0..count {
+            let place = (turn + round) % count;
+            let contender = &self.contenders[place];
+            contender.before(row, &template.path, &self.target)?;
+            rustix::fs::sync();
+            let mut command = contender.command(row, round, &self.source, &self.target);
+            let outcome =
+                measure::measure(&mut command)?.and_then(|sample| self.verify(row, round).map(|()| sample));
+            let told = outcome.as_ref().map_or_else(|e| format!("failed: {e}"), ToString::to_string);
+            eprintln!("{row:>16} {}/{} {told}", round + 1, contender.name());
+            if let Err(wrong) = &outcome {
+                self.failures.push(format!("{row} by {}: {wrong}", contender.name()));
+            }
+            self.samples.entry((row, place)).or_default().push(outcome.ok());
+            if row == Row::Restore {
+                fs::remove_dir_all(&self.target)?;
+            }
+            if row == Row::Backup && round == 0 {
+                contender.note_size()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks once whether a restore brought the data back: a fast program that does nothing must not win.
+    fn verify(&self, row: Row, round: usize) -> Result<(), String> {
+        if row != Row::Restore || round > 0 {
+            return Ok(());
+        }
+        let restored = self.restored_source().ok_or("nothing was restored")?;
+        use tresor_testkit::compare::What;
+        let counts = |what: &What| matches!(what, What::Missing | What::Kind | What::Contents | What::Target);
+        let differences = tresor_testkit::compare_trees(&self.source, &restored);
+        let mut differences = differences.iter().filter(|difference| counts(difference.what()));
+        differences.next().map_or(Ok(()), |difference| Err(format!("the restored data differ: {difference}")))
+    }
+
+    /// Where the source's folder came out: some programs rebuild its whole path, some do not.
+    fn restored_source(&self) -> Option<PathBuf> {
+        let parts: Vec<_> = self.source.iter().skip(1).collect();
+        let candidates =
+            (0..=parts.len()).map(|from| self.target.join(parts[from..].iter().collect::<PathBuf>()));
+        candidates.into_iter().find(|path| path.is_dir() && has_entries_of(path, &self.source))
+    }
+}
+
+/// Whether every name in `source` is also in `folder`.
+fn has_entries_of(folder: &Path, source: &Path) -> bool {
+    fs::read_dir(source).is_ok_and(|list| {
+        list.flatten().all(|entry| folder.join(entry.file_name()).symlink_metadata().is_ok())
+    })
+}
+
+/// A repository to copy from, and what keeps it on disk.
+struct Template {
+    path: PathBuf,
+    _folder: Box<dyn std::any::Any>,
+}
