@@ -109,3 +109,33 @@ impl<B: Backend> Backend for CrashBackend<B> {
         self.write("remove", file, || self.inner.remove(file))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tresor_backend::memory::Memory;
+    use tresor_backend::{FileKind, Id};
+
+    fn name(byte: u8) -> FileName {
+        FileName::new(FileKind::Pack, Id::from_bytes([byte; 32]))
+    }
+
+    fn check(last: LastWrite, stored: &[u8]) {
+        let memory = std::sync::Arc::new(Memory::new());
+        let backend = CrashBackend::new(std::sync::Arc::clone(&memory), 2, last);
+        let save = |byte| backend.save(name(byte), &Payload::from(&[byte][..]));
+        assert!(save(1).is_ok() && save(2).is_ok() && backend.stat(name(1)).is_ok());
+        assert!(save(3).is_err() && backend.has_crashed());
+        assert!(save(4).is_err() && backend.remove(name(1)).is_err());
+        assert!(backend.stat(name(1)).is_err() && backend.list(FileKind::Pack, &mut |_| Ok(())).is_err());
+        assert_eq!(backend.writes(), 3);
+        let found = (1..=4).filter(|byte| memory.stat(name(*byte)).is_ok()).collect::<Vec<u8>>();
+        assert_eq!(found, stored);
+    }
+
+    #[test]
+    fn nothing_works_after_the_last_write() {
+        check(LastWrite::Lost, &[1, 2]);
+        check(LastWrite::Unanswered, &[1, 2, 3]);
+    }
+}

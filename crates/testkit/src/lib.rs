@@ -13,10 +13,12 @@ pub mod tree;
 pub mod compare;
 pub mod generate;
 pub mod crash;
+pub mod recorder;
 
 pub use client::{Client, Run};
 pub use compare::{Difference, assert_same, compare_trees};
 pub use crash::CrashBackend;
 pub use generate::{Spec, generate, mutate};
 pub use random::Random;
+pub use recorder::Recorder;
 pub use tree::TestTree;
