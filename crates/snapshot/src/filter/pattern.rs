@@ -72,18 +72,16 @@ impl Pattern {
         if self.any_runs == 0 {
             return fits(&self.parts, &path[offset..]);
         }
-        let mut segments = self.parts.split(|part| *part == Part::AnyRun);
         let mut at = offset;
         let mut skipped = 0;
-        for (number, segment) in segments.by_ref().enumerate() {
+        for (number, segment) in self.parts.split(|part| *part == Part::AnyRun).enumerate() {
             // The first segment stays where it is; before each of the others stands a `**`, which
             // had best take as little as possible.
             let most = if number == 0 { Some(0) } else { self.slack(path.len(), number, skipped) };
-            let Some(most) = most else { return false };
-            let Some(skip) = (0..=most.min(path.len() - at)).find(|skip| fits(segment, &path[at + skip..]))
-            else {
-                return false;
-            };
+            let skip = most.and_then(|most| {
+                (0..=most.min(path.len() - at)).find(|skip| fits(segment, &path[at + skip..]))
+            });
+            let Some(skip) = skip else { return false };
             skipped += skip;
             at += skip + segment.len();
         }

@@ -137,6 +137,7 @@ fn a_relative_pattern_is_any_run_of_components() {
         ("x/../../b", "/../b", true),
         (".", "/a", false),
         ("!", "/a/.", true),
+        ("*", "", false),
     ] {
         assert_eq!(check(pattern, path), Ok(expected), "{pattern} {path}");
     }
@@ -177,6 +178,7 @@ fn two_stars_are_any_number_of_components() {
         ("/**", "/a", true),
         ("**", "/a/b", true),
         ("**", "/", false),
+        ("**", "", false),
         ("a/**/b/**/c", "/a/x/b/y/z/c", true),
         ("a/**/b/**/c", "/a/x/c/b", false),
         ("a/**/b/**/c", "/a/b/x/b/c", true),
