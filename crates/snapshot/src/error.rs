@@ -90,6 +90,28 @@ pub enum Error {
         /// As far as it was looked for.
         path: String,
     },
+    /// A path asked for is not in the snapshot.
+    #[error("path {path:?} not found in snapshot")]
+    NotFound {
+        /// As it was asked for.
+        path: String,
+    },
+    /// A path asked for, or a part of it, is of another kind than it must be.
+    #[error("{path:?} should be a {wanted}, but is a {found:?}")]
+    WrongKind {
+        /// The path up to what is wrong.
+        path: String,
+        /// `file` or `dir`.
+        wanted: &'static str,
+        /// The kind's stored word.
+        found: String,
+    },
+    /// A name in a tree would lead out of its directory.
+    #[error("invalid child node name {name:?}")]
+    BadName {
+        /// The name, made readable.
+        name: String,
+    },
     /// A node says it is a directory and names no tree.
     #[error("directory has no subtree")]
     NoSubtree,

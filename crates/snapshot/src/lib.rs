@@ -18,6 +18,7 @@ pub mod snapshots;
 pub mod trees;
 pub mod walk;
 pub mod check;
+pub mod dump;
 pub mod restore;
 
 pub use error::{Error, Result};

@@ -1,0 +1,73 @@
+//! A directory as a zip archive, written as a stream.
+
+use super::entry_name;
+use super::stream::{Step, stream_tree};
+use crate::error::{Error, Result};
+use crate::mode::to_chmod;
+use crate::node::{Node, NodeKind};
+use std::io::{self, Write};
+use tresor_repo::handle::Right;
+use tresor_repo::index::Index;
+use tresor_repo::time::Time;
+use tresor_repo::{BlobId, Repository};
+use zip::write::FullFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+/// Writes everything below `tree` as a zip archive; names begin with `prefix`.
+///
+/// Files are compressed, a symbolic link's target is its content. Owners and extended attributes have no
+/// place in a zip archive.
+///
+/// # Errors
+/// The first tree or blob that cannot be loaded, [`Error::BadName`], or [`Error::Write`].
+pub fn dump_zip<R: Right>(
+    repo: &Repository<R>,
+    index: &Index,
+    tree: BlobId,
+    prefix: &[u8],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let failed = |source| Error::Write { source };
+    let mut archive = ZipWriter::new_stream(out);
+    stream_tree(repo, index, tree, &mut |step| match step {
+        Step::Node { path, node, size, .. } => {
+            let name = entry_name(prefix, &path, &node)?;
+            begin(&mut archive, &name, &node, size).map_err(|error| failed(io::Error::other(error)))
+        }
+        Step::Blob(bytes) => archive.write_all(&bytes).map_err(failed),
+    })?;
+    let out = archive.finish().map_err(|error| failed(io::Error::other(error)))?;
+    out.into_inner().flush().map_err(failed)
+}
+
+fn begin<W: Write + io::Seek>(
+    archive: &mut ZipWriter<W>,
+    name: &[u8],
+    node: &Node,
+    size: u64,
+) -> zip::result::ZipResult<()> {
+    let seconds = u32::try_from(node.mtime.seconds()).ok();
+    let options = FullFileOptions::default()
+        .unix_permissions(to_chmod(node.mode))
+        .last_modified_time(clock(&node.mtime))
+        .large_file(size >= u64::from(u32::MAX))
+        .with_extended_timestamp(seconds, None, None)?;
+    match node.kind {
+        NodeKind::Dir => archive.add_directory(String::from_utf8_lossy(name), options),
+        NodeKind::Symlink => {
+            let target = String::from_utf8_lossy(node.link_target());
+            archive.add_symlink(String::from_utf8_lossy(name), target, options)
+        }
+        _ => archive
+            .start_file_with_options(options.compression_method(CompressionMethod::Deflated).name(name)),
+    }
+}
+
+/// The wall clock of the file's own zone; what a zip archive cannot say (years before 1980, after 2107)
+/// becomes the next it can.
+fn clock(time: &Time) -> DateTime {
+    let civil = time.civil();
+    let year = u16::try_from(civil.year.clamp(1980, 2107)).unwrap_or(1980);
+    DateTime::from_date_and_time(year, civil.month, civil.day, civil.hour, civil.minute, civil.second)
+        .unwrap_or_default()
+}
