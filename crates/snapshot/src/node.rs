@@ -21,6 +21,9 @@ use crate::quote;
 
 pub(crate) use decode::{NodeSeed, Owners};
 
+/// Room for a node of one blob.
+const TYPICAL_BYTES: usize = 512;
+
 /// One entry of a folder.
 ///
 /// What most entries lack is kept apart in [`Rare`], as a backup may hold millions of nodes.
@@ -226,6 +229,7 @@ impl Node {
 
     /// Appends the stored form.
     pub fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(TYPICAL_BYTES);
         out.extend_from_slice(b"{\"name\":");
         write_name(&self.name, out);
         key!(out, "type");
@@ -234,12 +238,7 @@ impl Node {
             key!(out, "mode");
             gojson::write_number(self.mode.into(), out);
         }
-        key!(out, "mtime");
-        gojson::write_time(&self.mtime, out);
-        key!(out, "atime");
-        gojson::write_time(&self.atime, out);
-        key!(out, "ctime");
-        gojson::write_time(&self.ctime, out);
+        self.write_times(out);
         self.write_owners(out);
         self.write_numbers(out);
         if let Some(rare) = &self.rare {
@@ -254,6 +253,21 @@ impl Node {
             gojson::write_unknown(&rare.unknown, out);
         }
         out.push(b'}');
+    }
+
+    fn write_times(&self, out: &mut Vec<u8>) {
+        key!(out, "mtime");
+        let start = out.len();
+        gojson::write_time(&self.mtime, out);
+        let mtime = start..out.len();
+        key!(out, "atime");
+        if self.atime == self.mtime {
+            out.extend_from_within(mtime);
+        } else {
+            gojson::write_time(&self.atime, out);
+        }
+        key!(out, "ctime");
+        gojson::write_time(&self.ctime, out);
     }
 
     fn write_owners(&self, out: &mut Vec<u8>) {

@@ -14,6 +14,9 @@ use crate::node::Node;
 
 pub use decode::for_each_node;
 
+/// The length of `{"name":"","type":"x"},`: no node that means anything is shorter.
+const LEAST_NODE_BYTES: usize = 23;
+
 /// All nodes of one folder in memory.
 ///
 /// Where the nodes are only passed through, [`TreeWriter`] and [`for_each_node`] need less.
@@ -27,11 +30,20 @@ pub struct Tree {
 
 impl Tree {
     /// Reads the stored form.
+    ///
+    /// # Errors
+    /// Also when there are more nodes than could have name and kind: a tree made to
+    /// fill our memory, as a node takes more than a hundred times the bytes of `{}`.
     pub fn decode(bytes: &[u8]) -> Result<Tree> {
+        let most = bytes.len() / LEAST_NODE_BYTES;
         let mut nodes = Vec::new();
         let unknown = decode::walk(bytes, &mut |node| {
+            if nodes.len() >= most {
+                let source = serde::de::Error::custom("more nodes than the tree's size allows");
+                return Err(Error::DecodeTree { source });
+            }
             nodes.push(node);
-            Ok::<(), Error>(())
+            Ok(())
         })?;
         Ok(Tree { nodes, unknown })
     }

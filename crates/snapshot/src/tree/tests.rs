@@ -73,6 +73,19 @@ fn what_is_no_tree_is_refused() {
 }
 
 #[test]
+fn a_tree_of_empty_nodes_does_not_fill_the_memory() {
+    let bytes = format!("{{\"nodes\":[{}{{}}]}}", "{},".repeat(100_000));
+    assert!(matches!(Tree::decode(bytes.as_bytes()), Err(Error::DecodeTree { .. })));
+    let mut count = 0;
+    for_each_node::<Error>(bytes.as_bytes(), |_| {
+        count += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(count, 100_001);
+}
+
+#[test]
 fn deep_nesting_does_not_exhaust_the_stack() {
     let open = "[".repeat(200_000);
     for bytes in [format!("{{\"nodes\":{open}"), format!("{{\"x\":{open}"), open] {
