@@ -1,10 +1,10 @@
 //! What stops an operation on a repository.
 
 use crate::blob::BlobHandle;
+use crate::holder::Holder;
 use crate::id::{BlobId, LockId, PackId};
-use crate::lock::Holder;
 use std::error::Error as StdError;
-use tresor_backend::FileName;
+use tresor_backend::{FileKind, FileName};
 
 /// The answer of every operation on a repository.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -102,6 +102,12 @@ pub enum Error {
         id: BlobId,
         /// What was wrong.
         what: &'static str,
+    },
+    /// The same, of a file that is no pack.
+    #[error("a new {} file failed its verification before upload; the memory or processor of this machine may be failing", kind.word())]
+    FileVerification {
+        /// Of which kind.
+        kind: FileKind,
     },
     /// A blob is larger than the format can say.
     #[error("{what} is too large for the format: {size} bytes")]

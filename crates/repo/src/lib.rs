@@ -7,28 +7,30 @@
 //!
 //! Reading order: from the ground up, as the list below.
 
-pub mod blob;
-pub mod budget;
-pub mod cache;
-pub mod check;
-pub mod clock;
-pub mod codec;
-pub mod config;
-mod crypto;
-pub mod error;
 pub mod id;
-pub mod index;
-pub mod keyfile;
-pub mod keys;
-pub mod load;
-pub mod lock;
-pub mod monitor;
-pub mod pack;
-pub mod random;
-pub mod repository;
-mod sealed;
+pub mod blob;
+pub mod clock;
 pub mod time;
+mod holder;
+pub mod error;
+pub mod monitor;
+pub mod random;
+mod json;
+pub mod codec;
+mod crypto;
+mod sealed;
+pub mod config;
+pub mod keyfile;
+pub mod cache;
+pub mod lock;
+pub mod repository;
+pub mod keys;
+pub mod budget;
+pub mod pack;
+pub mod index;
+pub mod load;
 pub mod upload;
+pub mod check;
 
 pub use blob::{BlobHandle, BlobKind};
 pub use error::{Error, Result};

@@ -8,10 +8,10 @@ mod file;
 mod gate;
 mod keep;
 
-pub use file::Holder;
+pub use crate::holder::Holder;
 pub use gate::{Gate, Gated};
 
-pub(crate) use file::LockFiles;
+pub(crate) use file::{Envelope, LockFiles};
 
 use crate::error::{Error, Result};
 use crate::id::LockId;
@@ -225,9 +225,9 @@ pub(crate) fn unlock(files: &LockFiles, which: Which, owner: &Owner) -> Result<u
     for id in files.list()?.into_iter().map(|listed| LockId::from_id(listed.id)) {
         let remove = match which {
             Which::All => true,
-            Which::Stale => {
-                files.load(&id).is_ok_and(|holder| holder.is_some_and(|holder| holder.is_stale(owner)))
-            }
+            Which::Stale => files
+                .load(&id)
+                .is_ok_and(|holder| holder.is_some_and(|holder| file::is_stale(&holder, owner))),
         };
         if remove {
             files.remove(&id)?;

@@ -1,16 +1,21 @@
 //! An open repository: the façade over key, config, backend and codec.
 
+use crate::cache::{Cache, Cached};
 use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
-use crate::error::Result;
+use crate::error::{Cause, Error, Result};
 use crate::id::{KeyId, RepoId, SnapshotId};
-use crate::index::Index;
-use crate::monitor::Monitor;
-use std::path::PathBuf;
+use crate::keyfile::{self, NewKey, Password, find_key, save_key};
+use crate::lock::{self, Envelope, ExclusiveLock, LockFiles, LockOptions, Owner, SharedLock};
+use crate::monitor::{Monitor, Note};
+use crate::sealed;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tresor_backend::handle::{MayAppend, Right};
-use tresor_backend::{Cancel, FileKind, Handle, Listed};
+use tresor_backend::handle::{Append, MayAppend, Right};
+use tresor_backend::{Cancel, FileKind, FileName, Full, Handle, Id, Listed, Payload, Read};
+use tresor_chunker::{Chunker, Polynomial};
+use zeroize::Zeroizing;
 
 /// How an open repository is to be used.
 #[derive(Clone)]
@@ -19,7 +24,7 @@ pub struct Options {
     pub compression: Compression,
     /// Target size of new packs in bytes (4 to 128 MiB).
     pub pack_size: u32,
-    /// Whether every sealed blob is opened, decompressed and hashed again before its upload.
+    /// Whether everything sealed is opened, decompressed and hashed again before its upload.
     pub verify_before_upload: bool,
     /// Bytes of buffers an operation may hold in memory.
     pub memory: u64,
@@ -29,6 +34,17 @@ pub struct Options {
     pub cancel: Cancel,
 }
 
+/// What a new repository is to be.
+#[derive(Debug, Clone)]
+pub struct InitOptions {
+    /// 1 or 2.
+    pub version: u32,
+    /// The chunker's polynomial; one is drawn at random where none is given.
+    pub polynomial: Option<Polynomial>,
+    /// The first key file.
+    pub key: NewKey,
+}
+
 /// A repository opened with the right `R` over its files.
 pub struct Repository<R: Right> {
     pub(crate) handle: Handle<R>,
@@ -36,9 +52,76 @@ pub struct Repository<R: Right> {
     pub(crate) key_id: KeyId,
     pub(crate) config: Config,
     pub(crate) options: Options,
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 impl<R: Right> Repository<R> {
+    /// Opens the repository that `password` opens; `key_hint` is the beginning of the id of the key file to
+    /// try first.
+    ///
+    /// # Errors
+    /// [`Error::NoRepository`], [`Error::WrongPassword`], [`Error::TooManyKeys`], [`Error::BadConfig`].
+    pub fn open(
+        handle: Handle<R>,
+        password: &Password,
+        key_hint: Option<&str>,
+        options: Options,
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        let mut sealed_config = load_config(&handle)?;
+        let (key, key_id) = find_key(&handle, password, key_hint, monitor, &options.cancel)?;
+        let plain = key
+            .open_in_place(&mut sealed_config)
+            .map_err(|error| Error::BadConfig { what: format!("config or key is damaged: {error}") })?;
+        let config = Config::parse(plain)?;
+        Ok(Self::assemble(handle, key, key_id, config, options))
+    }
+
+    pub(crate) fn assemble(
+        handle: Handle<R>,
+        key: Key,
+        key_id: KeyId,
+        config: Config,
+        options: Options,
+    ) -> Self {
+        Repository { handle, key: Arc::new(key), key_id, config, options, cache: None }
+    }
+
+    /// The same repository with a local cache in a folder of its own below `base`.
+    ///
+    /// A cache that cannot be used is told to the monitor, and the answer is the repository without it.
+    #[must_use]
+    pub fn with_cache(mut self, base: &Path, monitor: &dyn Monitor) -> Self {
+        match Cache::open(base, &self.config.id) {
+            Ok(opened) => {
+                if opened.is_new {
+                    monitor.note(&Note::NewCache { folder: opened.cache.folder().to_owned() });
+                }
+                let cache = Arc::clone(&opened.cache);
+                self.handle = self.handle.wrapped(|backend| Arc::new(Cached::new(backend, cache)));
+                self.cache = Some(opened.cache);
+            }
+            Err(error) => monitor.note(&Note::NoCache { cause: error.to_string() }),
+        }
+        self
+    }
+
+    /// The same repository for reading only.
+    pub fn read(&self) -> Repository<Read> {
+        self.with_handle(self.handle.read())
+    }
+
+    fn with_handle<S: Right>(&self, handle: Handle<S>) -> Repository<S> {
+        Repository {
+            handle,
+            key: Arc::clone(&self.key),
+            key_id: self.key_id,
+            config: self.config.clone(),
+            options: self.options.clone(),
+            cache: self.cache.clone(),
+        }
+    }
+
     /// The repository's own id.
     pub fn id(&self) -> RepoId {
         self.config.id
@@ -64,9 +147,19 @@ impl<R: Right> Repository<R> {
         &self.options.cancel
     }
 
+    /// The location as it may be shown to people.
+    pub fn location(&self) -> String {
+        self.handle.location()
+    }
+
+    /// The folder of the local cache, if one is in use.
+    pub fn cache_folder(&self) -> Option<&Path> {
+        self.cache.as_deref().map(Cache::folder)
+    }
+
     /// The chunker of this repository.
-    pub fn chunker(&self) -> tresor_chunker::Chunker {
-        unimplemented!()
+    pub fn chunker(&self) -> Chunker {
+        self.config.chunker().expect("a config is only made with a polynomial that a chunker takes")
     }
 
     /// All files of a kind.
@@ -77,32 +170,151 @@ impl<R: Right> Repository<R> {
         Ok(self.handle.list_all(kind)?)
     }
 
-    /// Loads a sealed file that is no pack (a snapshot, an index file), opened and decompressed.
+    /// Loads a sealed file that is no pack (a snapshot, an index file, a lock), opened and decompressed.
     ///
     /// # Errors
-    /// [`crate::Error::Damaged`] if it does not authenticate, does not decompress or has another hash than its name.
-    pub fn load_file(&self, kind: FileKind, id: tresor_backend::Id) -> Result<Vec<u8>> {
-        let _ = (kind, id);
-        unimplemented!()
+    /// [`Error::Damaged`] if it does not authenticate, does not decompress or has another hash than its name.
+    pub fn load_file(&self, kind: FileKind, id: Id) -> Result<Vec<u8>> {
+        let file = FileName::new(kind, id);
+        let stored = self.load_stored(file)?;
+        sealed::open(&self.key, self.config.version, file, stored)
     }
 
-    /// Loads every index file (in parallel) and merges them.
+    /// Loads a file's bytes as they are stored.
     ///
     /// # Errors
-    /// One index file that cannot be decoded stops it, as it stops restic.
-    pub fn load_index(&self, monitor: &dyn Monitor) -> Result<Index> {
-        let _ = monitor;
-        unimplemented!()
+    /// [`Error::Damaged`] if they have another hash than the name.
+    pub fn load_stored(&self, file: FileName) -> Result<Vec<u8>> {
+        sealed::load_stored(&self.handle, file, || {
+            if let Some(cache) = &self.cache {
+                cache.distrust(file);
+            }
+        })
+    }
+
+    /// Takes a shared lock, for which waiting is told to the monitor, and keeps it until it is released.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with an exclusive lock in the way; [`Error::UnreadableLock`], [`Error::Cancelled`].
+    pub fn lock_shared(&self, options: &LockOptions, monitor: &Arc<dyn Monitor>) -> Result<SharedLock> {
+        SharedLock::acquire(self.locks(), options, monitor)
+    }
+
+    /// Takes an exclusive lock, as [`lock_shared`](Self::lock_shared) does a shared one.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] with any lock in the way; [`Error::UnreadableLock`], [`Error::Cancelled`].
+    pub fn lock_exclusive(&self, options: &LockOptions, monitor: &Arc<dyn Monitor>) -> Result<ExclusiveLock> {
+        ExclusiveLock::acquire(self.locks(), options, monitor)
+    }
+
+    /// Removes locks left behind; returns how many.
+    ///
+    /// # Errors
+    /// Those of the backend. Locks that cannot be read are no errors: they stay, unless all are to go.
+    pub fn unlock(&self, which: lock::Which, owner: &Owner) -> Result<u64> {
+        lock::unlock(&self.locks(), which, owner)
+    }
+
+    fn locks(&self) -> LockFiles {
+        let envelope = SealedLocks { key: Arc::clone(&self.key), version: self.config.version };
+        LockFiles::new(self.handle.locks(), Arc::new(envelope))
+    }
+
+    /// The master key in restic's JSON form: whoever has it can read everything.
+    pub fn master_key_json(&self) -> Zeroizing<Vec<u8>> {
+        keyfile::master_json(&self.key)
+    }
+}
+
+impl Repository<Full> {
+    /// The same repository without the right to remove.
+    pub fn append(&self) -> Repository<Append> {
+        self.with_handle(self.handle.append())
     }
 }
 
 impl<R: MayAppend> Repository<R> {
+    /// Makes a new repository with one key file, and opens it. The config is saved last: before it is there,
+    /// there is no repository.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryExists`] if a config, a key file or a snapshot is there.
+    pub fn init(handle: Handle<R>, password: &Password, new: &InitOptions, options: Options) -> Result<Self> {
+        let config = Config::new(new.version, new.polynomial)?;
+        refuse_existing(&handle)?;
+        let key = Key::random()?;
+        let mut sealed_config = Vec::new();
+        key.seal(&config.to_json(), &mut sealed_config)?;
+        handle.create()?;
+        let key_id = save_key(&handle, &key, password, &new.key, &options.cancel)?;
+        handle.save(FileName::CONFIG, &Payload::from(sealed_config.as_slice()))?;
+        Ok(Self::assemble(handle, key, key_id, config, options))
+    }
+
     /// Saves a snapshot: the commit point of a backup. Everything it refers to must be stored.
     ///
     /// # Errors
     /// Those of the backend.
     pub fn save_snapshot(&self, json: &[u8]) -> Result<SnapshotId> {
-        let _ = json;
-        unimplemented!()
+        self.save_file(FileKind::Snapshot, json).map(SnapshotId::from_id)
+    }
+
+    /// Seals and saves a file that is no pack.
+    pub(crate) fn save_file(&self, kind: FileKind, content: &[u8]) -> Result<Id> {
+        let verify = self.options.verify_before_upload;
+        let (id, stored) = sealed::seal(&self.key, self.config.version, kind, content, verify)?;
+        self.handle.save(FileName::new(kind, id), &Payload::from(stored.as_slice()))?;
+        Ok(id)
     }
 }
+
+/// Seals and opens lock files.
+struct SealedLocks {
+    key: Arc<Key>,
+    version: u32,
+}
+
+impl Envelope for SealedLocks {
+    fn wrap(&self, json: &[u8]) -> Result<Vec<u8>> {
+        sealed::seal(&self.key, self.version, FileKind::Lock, json, false).map(|(_, stored)| stored)
+    }
+
+    fn unwrap(&self, stored: &[u8]) -> Result<Vec<u8>, Cause> {
+        let file = FileName::new(FileKind::Lock, sealed::id_of(stored));
+        Ok(sealed::open(&self.key, self.version, file, stored.to_vec())?)
+    }
+}
+
+fn load_config<R: Right>(handle: &Handle<R>) -> Result<Vec<u8>> {
+    let mut sealed = Vec::new();
+    match handle.load_whole(FileName::CONFIG, sealed::limits(FileKind::Config).stored, &mut sealed) {
+        Ok(()) if sealed.is_empty() => {
+            Err(Error::BadConfig { what: "config file has zero size, invalid repository?".into() })
+        }
+        Ok(()) => Ok(sealed),
+        Err(source) if source.is_not_found() => {
+            Err(Error::NoRepository { location: handle.location(), source: source.into() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refuse_existing<R: Right>(handle: &Handle<R>) -> Result<()> {
+    let exists = |found| Err(Error::RepositoryExists { location: handle.location(), found });
+    match handle.stat(FileName::CONFIG) {
+        Ok(_) => return exists("config file already exists"),
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error.into()),
+    }
+    if !handle.list_all(FileKind::Key)?.is_empty() {
+        return exists("repository already contains keys");
+    }
+    if !handle.list_all(FileKind::Snapshot)?.is_empty() {
+        return exists("repository already contains snapshots");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

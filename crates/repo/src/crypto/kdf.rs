@@ -1,1 +1,263 @@
 //! From a password to a key: scrypt, its lanes on several cores (format: "Key files").
+
+use super::KEY_BYTES;
+use super::romix::{Lane, mix};
+use pbkdf2::pbkdf2_hmac;
+use sha2::Sha256;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tresor_backend::Cancel;
+use zeroize::Zeroizing;
+
+/// What a derivation costs: memory 128·N·r bytes a lane, time N·r·p.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cost {
+    n: u32,
+    r: u32,
+    p: u32,
+}
+
+/// Why parameters are no cost we accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadCost {
+    /// Not what scrypt allows, or restic accepts.
+    #[error("N, r and p are outside of what scrypt allows")]
+    Invalid,
+    /// Hours of work: nobody made this key to use it.
+    #[error("N, r and p ask for more than anybody's key does")]
+    Excessive,
+}
+
+/// The most work a key file may ask for: five minutes or so of a single slow core, and 200 times what
+/// restic's calibration comes to. An absolute figure: what one machine opens every other machine opens.
+const MOST_WORK: u64 = 1 << 30;
+
+/// Memory for all lanes at once: four of restic's. One lane is worked on however large it is.
+const MEMORY_AT_ONCE: u64 = 128 << 20;
+
+/// The most that calibration chooses, far inside of what a key may ask for.
+const MOST_ENTRIES: u64 = 1 << 20;
+const MOST_LANES: u32 = 100;
+
+/// restic's bounds come from lengths that must fit an `int32`.
+const INT32_MAX: u64 = (1 << 31) - 1;
+
+impl Cost {
+    /// Accepts what restic accepts, so long as the work is not absurd; memory then stays below 2 GiB.
+    pub(crate) fn new(n: u64, r: u64, p: u64) -> Result<Self, BadCost> {
+        let possible = n.is_power_of_two()
+            && n >= 2
+            && (1..=INT32_MAX / 256).contains(&r)
+            && (1..=INT32_MAX / 128 / r).contains(&p)
+            && r * p < 1 << 30
+            && n <= INT32_MAX / 128 / r;
+        if !possible {
+            return Err(BadCost::Invalid);
+        }
+        let narrow = |value: u64| u32::try_from(value).map_err(|_| BadCost::Invalid);
+        let cost = Cost { n: narrow(n)?, r: narrow(r)?, p: narrow(p)? };
+        if cost.work() > MOST_WORK { Err(BadCost::Excessive) } else { Ok(cost) }
+    }
+
+    /// N: entries of a lane's table.
+    pub(crate) const fn n(&self) -> u32 {
+        self.n
+    }
+
+    /// r: size of an entry in steps of 128 bytes.
+    pub(crate) const fn r(&self) -> u32 {
+        self.r
+    }
+
+    /// p: number of lanes.
+    pub(crate) const fn p(&self) -> u32 {
+        self.p
+    }
+
+    /// By this keys are compared: a unit is one block mix of 128 bytes, twice.
+    pub(crate) const fn work(&self) -> u64 {
+        (self.n as u64).saturating_mul(self.r as u64).saturating_mul(self.p as u64)
+    }
+
+    const fn lane_memory(&self) -> u64 {
+        128 * self.n as u64 * self.r as u64
+    }
+}
+
+/// The derivation was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
+/// Derives a key's bytes: scrypt of `password` and `salt`, its lanes spread over `threads`.
+///
+/// At most one lane a thread, or two when there are more lanes than threads, and 128 MiB in all.
+pub(crate) fn derive(
+    password: &[u8],
+    salt: &[u8],
+    cost: Cost,
+    threads: usize,
+    cancel: &Cancel,
+) -> Result<Zeroizing<[u8; KEY_BYTES]>, Stopped> {
+    let lane_bytes = 128 * cost.r as usize;
+    let mut blocks = Zeroizing::new(vec![0; lane_bytes * cost.p as usize]);
+    pbkdf2_hmac::<Sha256>(password, salt, 1, &mut blocks);
+    mix_all(&mut blocks, cost, threads, cancel)?;
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    pbkdf2_hmac::<Sha256>(password, &blocks, 1, key.as_mut());
+    Ok(key)
+}
+
+fn mix_all(blocks: &mut [u8], cost: Cost, threads: usize, cancel: &Cancel) -> Result<(), Stopped> {
+    let at_once = usize::try_from(MEMORY_AT_ONCE / cost.lane_memory()).unwrap_or(1).max(1);
+    let threads = threads.clamp(1, at_once.min(cost.p as usize));
+    let paired = at_once >= 2 * threads;
+    let lanes = Mutex::new(blocks.chunks_exact_mut(128 * cost.r as usize));
+    // A pair for a thread as long as the others find work too, singly at the end.
+    let take = || {
+        let mut lanes = lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = paired && lanes.len() > threads;
+        lanes.next().map(|first| (first, if second { lanes.next() } else { None }))
+    };
+    let work = || {
+        let mut memory = Vec::new();
+        let lane = |memory: &mut Vec<Lane>| {
+            memory.pop().unwrap_or_else(|| Lane::new(cost.n as usize, cost.r as usize))
+        };
+        while let Some((first, second)) = take() {
+            if cancel.is_set() {
+                return Err(Stopped);
+            }
+            let one = lane(&mut memory);
+            match second {
+                Some(second) => {
+                    let two = lane(&mut memory);
+                    memory.extend(mix_lanes([one, two], [first, second]));
+                }
+                None => memory.extend(mix_lanes([one], [first])),
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        others.into_iter().map(|other| other.join().expect("mixing does not panic")).fold(mine, Result::and)
+    })
+}
+
+/// Mixes lanes in place; hands their memory back.
+fn mix_lanes<const L: usize>(mut lanes: [Lane; L], mut bytes: [&mut [u8]; L]) -> [Lane; L] {
+    for (lane, bytes) in lanes.iter_mut().zip(&bytes) {
+        lane.load(bytes);
+    }
+    mix(&mut lanes);
+    for (lane, bytes) in lanes.iter().zip(&mut bytes) {
+        lane.store(bytes);
+    }
+    lanes
+}
+
+/// Chooses the cost of new keys for this machine, as restic does: r = 8, N as large as `memory` allows but
+/// a run takes at most half a second, then p so that all lanes in turn take half a second.
+///
+/// `time` takes the time of a derivation on one thread.
+pub(crate) fn calibrate(memory: u64, mut time: impl FnMut(Cost) -> Duration) -> Cost {
+    const R: u32 = 8;
+    const TARGET: Duration = Duration::from_millis(500);
+    let entries = (memory.saturating_sub(1) / (128 * u64::from(R))).clamp(2, MOST_ENTRIES);
+    let mut cost = Cost { n: 1 << entries.ilog2(), r: R, p: 1 };
+    let mut run = time(cost);
+    while run > TARGET && cost.n > 2 {
+        cost.n /= 2;
+        run = time(cost);
+    }
+    cost.p =
+        u32::try_from(TARGET.as_nanos() / run.as_nanos().max(1)).unwrap_or(MOST_LANES).clamp(1, MOST_LANES);
+    while cost.p > 1 && time(cost) > TARGET {
+        cost.p -= 1;
+    }
+    cost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u64, r: u64, p: u64, threads: usize) -> [u8; KEY_BYTES] {
+        *derive(b"pleaseletmein", b"SodiumChloride", Cost::new(n, r, p).unwrap(), threads, &Cancel::new())
+            .unwrap()
+    }
+
+    fn oracle(n: u64, r: u64, p: u64) -> [u8; KEY_BYTES] {
+        let params = scrypt::Params::new(n.ilog2() as u8, r as u32, p as u32).unwrap();
+        let mut key = [0; KEY_BYTES];
+        scrypt::scrypt(b"pleaseletmein", b"SodiumChloride", &params, &mut key).unwrap();
+        key
+    }
+
+    #[test]
+    fn equals_the_scrypt_crate_on_any_number_of_threads() {
+        for (n, r, p) in [(2, 1, 1), (16, 1, 3), (64, 3, 2), (128, 8, 5), (1024, 8, 6), (4, 32, 7)] {
+            for threads in [1, 2, 3, 64] {
+                assert_eq!(key(n, r, p, threads), oracle(n, r, p), "{n} {r} {p} on {threads}");
+            }
+        }
+    }
+
+    #[test]
+    fn equals_the_vector_of_rfc_7914() {
+        assert_eq!(key(16384, 8, 1, 1)[..8], [0x70, 0x23, 0xbd, 0xcb, 0x3a, 0xfd, 0x73, 0x48]);
+    }
+
+    #[test]
+    fn takes_what_restic_takes() {
+        for (n, r, p) in [(2, 1, 1), (32768, 8, 6), (1 << 20, 8, 1), (1 << 23, 1, 1), (16, 8, 1000)] {
+            assert!(Cost::new(n, r, p).is_ok(), "{n} {r} {p}");
+        }
+        let max = u64::MAX;
+        let bad = [(0, 8, 1), (1, 8, 1), (3, 8, 1), (6, 8, 1), (16, 0, 1), (16, 8, 0), (1 << 24, 1, 1)];
+        let huge = [(max, 1, 1), (1 << 63, 1, 1), (2, max, 1), (2, 1, max), (2, max, max), (1 << 26, 8, 1)];
+        for (n, r, p) in bad.into_iter().chain(huge) {
+            assert_eq!(Cost::new(n, r, p), Err(BadCost::Invalid), "{n} {r} {p}");
+        }
+        assert_eq!(Cost::new(32768, 8, 1 << 17), Err(BadCost::Excessive));
+    }
+
+    #[test]
+    fn a_derivation_can_be_stopped() {
+        let cancel = Cancel::new();
+        cancel.set(tresor_backend::cancel::Reason::Interrupted);
+        assert_eq!(derive(b"", b"", Cost::new(2, 1, 1).unwrap(), 2, &cancel).err(), Some(Stopped));
+    }
+
+    /// A machine that needs `nanoseconds` for a unit of work.
+    fn calibrated(memory: u64, nanoseconds: u64) -> (u32, u32, u32) {
+        let cost = calibrate(memory, |cost| Duration::from_nanos(cost.work() * nanoseconds));
+        (cost.n, cost.r, cost.p)
+    }
+
+    #[test]
+    fn calibrates_as_restic_does() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(calibrated(60 * MIB, 300), (32768, 8, 6));
+        assert_eq!(calibrated(60 * MIB, 1900), (32768, 8, 1), "one run is just short enough");
+        assert_eq!(calibrated(60 * MIB, 2000), (16384, 8, 1));
+        assert_eq!(calibrated(60 * MIB, 1 << 40), (2, 8, 1), "hopeless, but it ends");
+        assert_eq!(calibrated(60 * MIB, 0), (32768, 8, MOST_LANES), "a clock that stands still");
+        assert_eq!(calibrated(64 * MIB, 300).0, 32768, "less than the limit, not equal");
+        assert_eq!(calibrated(64 * MIB + 1, 300), (65536, 8, 3));
+        assert_eq!(calibrated(u64::MAX, 1).0, MOST_ENTRIES as u32);
+        assert_eq!(calibrated(0, 300).0, 2);
+    }
+
+    #[test]
+    fn lanes_are_dropped_while_they_take_too_long_together() {
+        let cost = calibrate(60 << 20, |cost| {
+            Duration::from_millis(90 * u64::from(cost.p) + 10 * u64::from(cost.p > 1))
+        });
+        assert_eq!(cost.p, 5);
+        let cost = calibrate(60 << 20, |cost| Duration::from_millis(100 + 150 * u64::from(cost.p - 1)));
+        assert_eq!(cost.p, 3);
+    }
+}

@@ -4,6 +4,7 @@
 //! nonce, and no plaintext leaves before its tag was verified.
 
 pub(crate) mod kdf;
+mod romix;
 mod seal;
 
 pub(crate) use seal::Key;

@@ -3,11 +3,11 @@
 use super::{Mode, Owner};
 use crate::clock;
 use crate::error::{Cause, Error, Result};
+use crate::holder::Holder;
 use crate::id::LockId;
 use crate::time::{Time, Zone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tresor_backend::{ErrorKind, Listed, LockHandle};
@@ -47,45 +47,9 @@ fn is_zero(value: &u32) -> bool {
     *value == 0
 }
 
-/// Who holds a lock: what a conflict tells people.
-#[derive(Debug, Clone)]
-pub struct Holder {
-    /// The lock file.
-    pub lock: LockId,
-    /// Whether it excludes everybody else.
-    pub exclusive: bool,
-    /// When it was made or last refreshed.
-    pub time: Time,
-    /// On which machine.
-    pub hostname: String,
-    /// By whom.
-    pub username: String,
-    /// By which process.
-    pub pid: u32,
-    /// The process's user id.
-    pub uid: u32,
-    /// The process's group id.
-    pub gid: u32,
-}
-
-impl Holder {
-    /// How long ago it was made or refreshed; nothing if it is dated in the future.
-    pub fn age(&self) -> Duration {
-        now().since(&self.time)
-    }
-
-    /// Whether nobody holds it any more: too old, or of this machine and its process is gone.
-    pub fn is_stale(&self, owner: &Owner) -> bool {
-        self.age() > STALE_AFTER || (self.hostname == owner.hostname && !is_alive(self.pid))
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.exclusive { "already locked exclusively" } else { "already locked" };
-        write!(f, "repository is {how} by PID {} on {} by {}", self.pid, self.hostname, self.username)?;
-        write!(f, " (UID {}, GID {})", self.uid, self.gid)
-    }
+/// Whether nobody holds it any more: too old, or of this machine and its process is gone.
+pub(super) fn is_stale(holder: &Holder, owner: &Owner) -> bool {
+    holder.age() > STALE_AFTER || (holder.hostname == owner.hostname && !is_alive(holder.pid))
 }
 
 /// Whether a process exists. No signal is sent to it: it may be a stranger that would die of one.

@@ -1,0 +1,115 @@
+use super::*;
+
+fn new_key() -> NewKey {
+    NewKey {
+        username: "a<b".into(),
+        hostname: "vm".into(),
+        created: Time::new(1_700_000_000, 120_000_000, 3600),
+        cost: KeyCost::Exact { n: 16, r: 1, p: 1 },
+    }
+}
+
+fn password(text: &str) -> Password {
+    Password::new(text.into())
+}
+
+fn made(master: &Key) -> String {
+    let made = KeyFile::make(master, &password("secret"), &new_key(), &Cancel::new()).unwrap();
+    String::from_utf8(made).unwrap()
+}
+
+fn try_open(file: &str, with: &str) -> Result<Tried> {
+    KeyFile::parse(file.as_bytes()).unwrap().sealed().unwrap().open(&password(with), &Cancel::new())
+}
+
+fn why_not(file: &str) -> String {
+    KeyFile::parse(file.as_bytes())
+        .and_then(|file| file.sealed().map(|_| String::new()))
+        .unwrap_or_else(|why| why)
+}
+
+#[test]
+fn a_new_file_has_restics_form_and_opens_with_its_password() {
+    let master = Key::random().unwrap();
+    let made = made(&master);
+    let head = r#"{"created":"2023-11-14T23:13:20.12+01:00","username":"a\u003cb","hostname":"vm","kdf":"scrypt","N":16,"r":1,"p":1,"salt":""#;
+    assert!(made.starts_with(head), "{made}");
+    let Tried::Opened(key) = try_open(&made, "secret").unwrap() else { panic!("it does not open") };
+    assert_eq!(key.secret(), master.secret());
+    for wrong in ["", "Secret", "secret "] {
+        assert!(matches!(try_open(&made, wrong).unwrap(), Tried::WrongPassword));
+    }
+}
+
+#[test]
+fn the_master_key_has_restics_form() {
+    let master = Key::new(&std::array::from_fn(|i| i as u8)).unwrap();
+    let json = r#"{"mac":{"k":"ICEiIyQlJicoKSorLC0uLw==","r":"MDEyMzQ1Njc4OTo7PD0+Pw=="},"encrypt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}"#;
+    assert_eq!(std::str::from_utf8(&master_json(&master)).unwrap(), json);
+    assert_eq!(parse_master(json.as_bytes()).unwrap().secret(), master.secret());
+    let lenient =
+        json.replace("\"mac\"", " \"x\":1, \"MAC\"").replace("\"k\":", "\"K\" : ").replace('/', "\\/");
+    assert_eq!(parse_master(lenient.as_bytes()).unwrap().secret(), master.secret());
+    for (from, to) in [
+        ("\"mac\"", "\"x\""),
+        ("ICE", "AAA"),
+        ("==", ""),
+        ("encrypt\":\"AAEC", "encrypt\":\""),
+        ("\"r\":", "\"s\":"),
+    ] {
+        assert!(parse_master(json.replacen(from, to, 1).as_bytes()).is_err() || from == "ICE", "{from}");
+    }
+}
+
+#[test]
+fn an_all_zero_part_is_no_master_key() {
+    let json = r#"{"mac":{"k":"AAAAAAAAAAAAAAAAAAAAAA==","r":"MDEyMzQ1Njc4OTo7PD0+Pw=="},"encrypt":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}"#;
+    assert!(parse_master(json.as_bytes()).is_err());
+}
+
+#[test]
+fn names_in_any_case_count_and_unknown_ones_do_not() {
+    let made = made(&Key::random().unwrap());
+    let changed = made
+        .replace("\"N\":", "\"n\":")
+        .replace("\"kdf\":\"scrypt\"", "\"kdf\":\"x\",\"KDF\":\"scrypt\",\"new\":[{}]");
+    assert!(matches!(try_open(&changed, "secret").unwrap(), Tried::Opened(_)));
+}
+
+#[test]
+fn files_that_no_password_opens_say_why() {
+    let made = made(&Key::random().unwrap());
+    for (from, to, why) in [
+        ("\"scrypt\"", "\"argon2\"", "its key derivation \"argon2\" is not scrypt"),
+        ("\"N\":16", "\"N\":15", "N, r and p are outside of what scrypt allows"),
+        ("\"N\":16", "\"N\":0", "N, r and p are outside of what scrypt allows"),
+        (
+            "\"N\":16,\"r\":1,\"p\":1",
+            "\"N\":32768,\"r\":8,\"p\":100000",
+            "N, r and p ask for more than anybody's key does",
+        ),
+        ("\"p\":1", "\"p\":17000000", "N, r and p are outside of what scrypt allows"),
+        ("\"salt\":\"", "\"salt\":\"AAAA", "its salt has 67 bytes instead of 64"),
+        ("\"salt\":\"", "\"salt\":\"!", "salt is not base64: Invalid symbol 33, offset 0."),
+        ("\"N\":16", "\"N\":-1", "N: invalid value: integer `-1`, expected u64 at line 1 column 2"),
+        ("\"created\":\"2", "\"created\":\"x", "created: not a time of the form 2006-01-02T15:04:05Z"),
+    ] {
+        let changed = made.replacen(from, to, 1);
+        assert_ne!(changed, made);
+        assert_eq!(why_not(&changed), why);
+    }
+    for junk in ["", "{}", "null", "[]", "\0\0", "{\"kdf\":\"scrypt\"}", &made[..made.len() - 1]] {
+        assert_ne!(why_not(junk), "", "{junk}");
+    }
+}
+
+#[test]
+fn truncated_data_is_like_a_wrong_password() {
+    let master = Key::random().unwrap();
+    let made = made(&master);
+    let data = made.split("\"data\":\"").nth(1).unwrap().trim_end_matches("\"}");
+    for keep in [0, 4, 20, 40, 48] {
+        let cut = made.replace(data, &data[..keep]);
+        assert!(matches!(try_open(&cut, "secret").unwrap(), Tried::WrongPassword));
+    }
+}
