@@ -1,0 +1,58 @@
+//! Whom a backup tells how it fares, and what.
+
+use tresor_repo::Monitor;
+
+/// What a backup has to tell while it runs; called from several threads.
+pub trait BackupMonitor: Monitor {
+    /// The estimate found one more item: `files` is 1 for a regular file of `bytes`, else 0.
+    fn scanned(&self, _files: u64, _bytes: u64) {}
+    /// The estimate is complete.
+    fn scan_finished(&self) {}
+    /// Reading of a file begins; its path in the snapshot.
+    fn started(&self, _path: &[u8]) {}
+    /// Bytes of a file were read.
+    fn read(&self, _bytes: u64) {}
+    /// A file or directory is done.
+    fn finished(&self, _item: &FinishedItem<'_>) {}
+    /// The file that marks a directory as not to be backed up lacks the content that would make it one.
+    fn unsigned_tag(&self, _path: &[u8]) {}
+}
+
+impl BackupMonitor for tresor_repo::monitor::Silent {}
+
+/// A file or directory that is part of the new snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct FinishedItem<'a> {
+    /// Its path in the snapshot, as raw bytes.
+    pub path: &'a [u8],
+    /// Whether it is a directory, and else a regular file.
+    pub is_dir: bool,
+    /// Compared with the parent.
+    pub change: Change,
+    /// Size of a file's content.
+    pub size: u64,
+    /// What its content or its tree added to the repository.
+    pub added: Added,
+    /// Time from its start to its end, in seconds; 0 for a file that was not read.
+    pub seconds: f64,
+}
+
+/// What saving an item added to the repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Plaintext bytes of its new blobs: data blobs of a file, the tree blob of a directory.
+    pub plain_bytes: u64,
+    /// What they take in the repository.
+    pub stored_bytes: u64,
+}
+
+/// An item compared with the parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The parent has nothing at this path.
+    New,
+    /// Any field differs.
+    Changed,
+    /// Equal in every field (for files: not read again).
+    Unmodified,
+}

@@ -1,0 +1,144 @@
+//! What a directory of the source has to offer: its entries, without what is left out.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::io;
+
+use super::exclude::{SourceFilter, TagFile, rejected_by_tags};
+use super::place::push_component;
+use super::targets::{Branch, Branches};
+use crate::error::Result;
+use crate::fs::{Directory, Metadata, Names};
+use crate::node::NodeKind;
+
+/// Who is told what a directory has to offer, in the order of the names.
+pub(super) trait Visit {
+    /// An entry that belongs to the snapshot.
+    ///
+    /// # Errors
+    /// Stop the visit.
+    fn entry(&mut self, entry: Entry<'_>) -> Result<()>;
+    /// A directory that targets lead through, under its name in the snapshot.
+    fn passage(&mut self, name: &[u8], branch: Branch) -> Result<()>;
+    /// An entry that cannot be looked at.
+    fn failed(&mut self, path: &[u8], cause: io::Error);
+    /// A tag file without the header that would make it one.
+    fn unsigned(&mut self, path: &[u8]);
+}
+
+/// An entry that belongs to the snapshot.
+pub(super) struct Entry<'a> {
+    /// Its name in the snapshot.
+    pub(super) name: &'a [u8],
+    /// Its name on disk.
+    pub(super) disk_name: &'a [u8],
+    /// Its absolute path on disk.
+    pub(super) path: &'a [u8],
+    /// Its own metadata, if it is a symbolic link.
+    pub(super) metadata: Metadata,
+    /// The device that all below should be on.
+    pub(super) device: Option<u64>,
+}
+
+/// A directory that is being visited.
+pub(super) struct Level<'a> {
+    pub(super) filter: &'a SourceFilter,
+    pub(super) directory: &'a Directory,
+    /// The device that the directory is on.
+    pub(super) own_device: u64,
+    /// The device that entries should be on.
+    pub(super) device: Option<u64>,
+}
+
+impl<'f> Level<'f> {
+    /// Visits `names` and the places that targets name besides; `path` is the directory's absolute path.
+    pub(super) fn visit(
+        &self,
+        path: &mut Vec<u8>,
+        names: &Names,
+        branches: Branches,
+        visit: &mut impl Visit,
+    ) -> Result<()> {
+        let mut tags = None;
+        let own_length = path.len();
+        for (name, branch) in merged(names, branches) {
+            path.truncate(own_length);
+            match branch {
+                Some(branch) if !branch.children.is_empty() => visit.passage(&name, branch)?,
+                Some(branch) => {
+                    self.offer(path, (&name, &branch.disk_name), branch.named, &mut tags, visit)?;
+                }
+                None => self.offer(path, (&name, &name), false, &mut tags, visit)?,
+            }
+        }
+        path.truncate(own_length);
+        Ok(())
+    }
+
+    /// Looks at one entry and offers it unless it is left out; `path` still ends at the directory.
+    fn offer(
+        &self,
+        path: &mut Vec<u8>,
+        (name, disk_name): (&[u8], &[u8]),
+        named: bool,
+        tags: &mut Option<Vec<&'f TagFile>>,
+        visit: &mut impl Visit,
+    ) -> Result<()> {
+        let own_length = path.len();
+        push_component(path, disk_name);
+        if !named && self.filter.rejects_path(path) {
+            return Ok(());
+        }
+        let metadata = match self.directory.child_metadata(disk_name) {
+            Ok(metadata) => metadata,
+            // It vanished since it was listed.
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(cause) => {
+                visit.failed(path, cause);
+                return Ok(());
+            }
+        };
+        if metadata.kind() == NodeKind::Socket {
+            return Ok(());
+        }
+        if !named {
+            let tags = tags.get_or_insert_with(|| self.tags(&path[..own_length], visit));
+            if self.filter.rejects_device(&metadata, self.device, self.own_device)
+                || self.filter.rejects_size(&metadata)
+                || rejected_by_tags(tags, disk_name)
+            {
+                return Ok(());
+            }
+        }
+        let device = if named { Some(metadata.device) } else { self.device };
+        visit.entry(Entry { name, disk_name, path, metadata, device })
+    }
+
+    fn tags(&self, path: &[u8], visit: &mut impl Visit) -> Vec<&'f TagFile> {
+        self.filter.tags_in(self.directory, |tag| {
+            let mut path = path.to_vec();
+            push_component(&mut path, &tag.name);
+            visit.unsigned(&path);
+        })
+    }
+}
+
+/// The names in a directory and those that targets name there, in one ascending order.
+fn merged(names: &Names, branches: Branches) -> impl Iterator<Item = (Cow<'_, [u8]>, Option<Branch>)> {
+    let mut listed = names.iter().peekable();
+    let mut branches = branches.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let order = match (listed.peek(), branches.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(listed), Some((branch, _))) => (*listed).cmp(branch),
+        };
+        if order != Ordering::Greater {
+            let name = listed.next()?;
+            let branch = if order.is_eq() { branches.next().map(|(_, branch)| branch) } else { None };
+            return Some((Cow::Borrowed(name), branch));
+        }
+        branches.next().map(|(name, branch)| (Cow::Owned(name), Some(branch)))
+    })
+}
