@@ -2,6 +2,8 @@
 
 use tresor_repo::SnapshotId;
 
+use crate::gojson;
+
 /// The answer of every operation on snapshots.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -132,4 +134,24 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Everything in the source is left out.
+    #[error("snapshot is empty")]
+    EmptySnapshot,
+    /// A directory that targets start from, or that stands for its entries, cannot be read.
+    #[error("cannot read {path:?}", path = gojson::lossy(path))]
+    ReadSource {
+        /// Which.
+        path: Vec<u8>,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The stream that was to be backed up did not end well.
+    #[error("cannot read the stream to its end")]
+    Stream {
+        /// Why.
+        source: tresor_repo::error::Cause,
+    },
+    /// A file seems unchanged, but not all of its blobs are stored.
+    #[error("parts of it are not in the repository's index; storing the file again")]
+    MissingContent,
 }

@@ -1,6 +1,9 @@
 //! Whom a backup tells how it fares, and what.
 
-use tresor_repo::Monitor;
+use tresor_repo::upload::Saved;
+use tresor_repo::{Monitor, Problem};
+
+use crate::node::Node;
 
 /// What a backup has to tell while it runs; called from several threads.
 pub trait BackupMonitor: Monitor {
@@ -8,6 +11,8 @@ pub trait BackupMonitor: Monitor {
     fn scanned(&self, _files: u64, _bytes: u64) {}
     /// The estimate is complete.
     fn scan_finished(&self) {}
+    /// The estimate cannot look at something; the backup will meet it again, and count it then.
+    fn scan_problem(&self, _problem: &Problem) {}
     /// Reading of a file begins; its path in the snapshot.
     fn started(&self, _path: &[u8]) {}
     /// Bytes of a file were read.
@@ -46,6 +51,23 @@ pub struct Added {
     pub stored_bytes: u64,
 }
 
+impl Added {
+    /// What one blob of `length` bytes added.
+    pub(super) fn of(saved: &Saved, length: usize) -> Added {
+        if !saved.was_new {
+            return Added::default();
+        }
+        Added { plain_bytes: length as u64, stored_bytes: saved.stored_bytes }
+    }
+}
+
+impl std::ops::AddAssign for Added {
+    fn add_assign(&mut self, other: Added) {
+        self.plain_bytes += other.plain_bytes;
+        self.stored_bytes += other.stored_bytes;
+    }
+}
+
 /// An item compared with the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -55,4 +77,14 @@ pub enum Change {
     Changed,
     /// Equal in every field (for files: not read again).
     Unmodified,
+}
+
+impl Change {
+    pub(super) fn between(previous: Option<&Node>, node: &Node) -> Change {
+        match previous {
+            None => Change::New,
+            Some(previous) if previous.same_as(node) => Change::Unmodified,
+            Some(_) => Change::Changed,
+        }
+    }
 }

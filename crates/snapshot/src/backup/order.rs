@@ -76,6 +76,12 @@ impl Order {
         }
     }
 
+    /// Keeps the queue from ending while work is being prepared outside of it.
+    pub(super) fn hold(&self) -> Running<'_> {
+        self.lock().running += 1;
+        Running(self)
+    }
+
     /// Adds what is to be done in the directory at `position`.
     pub(super) fn add(&self, position: &[u32], work: Work) {
         if work.is_done() {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use crate::fs::{Directory, path_of_bytes};
+use crate::fs::{Directory, Names, path_of_bytes};
 
 /// A directory of the source.
 pub(super) struct Place {
@@ -51,6 +51,16 @@ impl Place {
         passage: bool,
     ) -> Place {
         Place { parent: Some(Arc::clone(parent)), name, disk_name, root: None, passage, open: OnceLock::new() }
+    }
+
+    /// The name in the snapshot.
+    pub(super) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Whether targets lead through it: then it may be a symbolic link to a directory.
+    pub(super) fn is_passage(&self) -> bool {
+        self.passage
     }
 
     /// The name on disk.
@@ -100,9 +110,25 @@ impl Place {
         Ok(directory)
     }
 
+    /// Opens the directory once more and lists it, unless targets only lead through it.
+    pub(super) fn open_and_list(&self, lists: bool, names: &mut Names) -> io::Result<Arc<Directory>> {
+        names.clear();
+        if !lists {
+            return self.open();
+        }
+        let parent = self.parent.as_ref().ok_or(io::ErrorKind::NotFound)?.open()?;
+        let directory = if self.passage {
+            parent.open_child_following(self.disk_name())?
+        } else {
+            parent.open_child(self.disk_name())?
+        };
+        directory.names(names)?;
+        Ok(Arc::new(directory))
+    }
+
     /// Lets others use the descriptor for as long as its owner keeps it.
-    pub(super) fn lend(&self, directory: &Arc<Directory>) {
-        // A place is opened for scanning once; whoever opens it again keeps the descriptor to himself.
+    fn lend(&self, directory: &Arc<Directory>) {
+        // A place is scanned once; whoever opens it again keeps the descriptor to himself.
         let _ = self.open.set(Arc::downgrade(directory));
     }
 
@@ -146,7 +172,7 @@ pub(super) struct Descriptors {
 
 /// A descriptor that is kept open.
 pub(super) struct Kept {
-    pub(super) directory: Arc<Directory>,
+    _directory: Arc<Directory>,
     kept: Arc<AtomicUsize>,
 }
 
@@ -154,9 +180,10 @@ impl Descriptors {
     /// Far fewer than the 1024 that a process may usually open.
     const MOST: usize = 256;
 
-    /// Keeps the descriptor, unless there are too many.
-    pub(super) fn keep(&self, directory: Arc<Directory>) -> Option<Kept> {
-        let kept = Kept { directory, kept: Arc::clone(&self.kept) };
+    /// Keeps the place's descriptor open, unless there are too many.
+    pub(super) fn keep(&self, place: &Place, directory: Arc<Directory>) -> Option<Kept> {
+        place.lend(&directory);
+        let kept = Kept { _directory: directory, kept: Arc::clone(&self.kept) };
         (self.kept.fetch_add(1, Ordering::Relaxed) < Self::MOST).then_some(kept)
     }
 }

@@ -19,7 +19,12 @@ pub(super) trait Visit {
     /// Stop the visit.
     fn entry(&mut self, entry: Entry<'_>) -> Result<()>;
     /// A directory that targets lead through, under its name in the snapshot.
-    fn passage(&mut self, name: &[u8], branch: Branch) -> Result<()>;
+    ///
+    /// All in it should be on `device` if it is a target itself, but was not named.
+    ///
+    /// # Errors
+    /// Stop the visit.
+    fn passage(&mut self, name: &[u8], branch: Branch, device: Option<u64>) -> Result<()>;
     /// An entry that cannot be looked at.
     fn failed(&mut self, path: &[u8], cause: io::Error);
     /// A tag file without the header that would make it one.
@@ -64,7 +69,7 @@ impl<'f> Level<'f> {
         for (name, branch) in merged(names, branches) {
             path.truncate(own_length);
             match branch {
-                Some(branch) if !branch.children.is_empty() => visit.passage(&name, branch)?,
+                Some(branch) if !branch.children.is_empty() => visit.passage(&name, branch, self.device)?,
                 Some(branch) => {
                     self.offer(path, (&name, &branch.disk_name), branch.named, &mut tags, visit)?;
                 }

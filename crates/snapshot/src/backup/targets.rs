@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::fs::{Directory, Names, bytes_of_path, path_of_bytes};
 
 /// A directory of the snapshot that targets lead to, or a target itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Branch {
     /// Its name on disk; the name in the snapshot may differ at the root.
     pub(super) disk_name: Vec<u8>,
@@ -27,7 +27,7 @@ pub(super) struct Branch {
 pub(super) type Branches = BTreeMap<Vec<u8>, Branch>;
 
 /// What the root of the snapshot holds, by name, each with the root it comes from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
     pub(super) roots: BTreeMap<Vec<u8>, (Vec<u8>, Branch)>,
 }

@@ -1,0 +1,346 @@
+//! Scan a directory: decide of each entry whether it is done, is to be read, or is to be scanned in turn.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tresor_repo::handle::Right;
+use tresor_repo::{BlobId, BlobKind};
+
+use super::files::FileJob;
+use super::monitor::{Added, Change, FinishedItem};
+use super::nodes::attach;
+use super::order::Work;
+use super::parent::{Previous, content_is_stored, is_unchanged};
+use super::place::{Kept, Place, push_component};
+use super::source::{Entry, Level, Visit};
+use super::targets::{Branch, Branches, Layout, absolute};
+use super::trees::Folder;
+use super::worker::{Run, Worker};
+use crate::error::{Error, Result};
+use crate::fs::{AttributeReader, Directory, Metadata, Names};
+use crate::node::{Node, NodeKind};
+
+/// A directory that has been scanned, while files or subdirectories of it are left to do.
+pub(super) struct Scanned {
+    pub(super) place: Arc<Place>,
+    /// Where its nodes are collected.
+    pub(super) folder: Arc<Folder>,
+    /// The open directory, unless there are too many.
+    _kept: Option<Kept>,
+}
+
+impl Scanned {
+    /// A directory that is nowhere on disk.
+    pub(super) fn made_up(place: Arc<Place>, folder: Arc<Folder>) -> Scanned {
+        Scanned { place, folder, _kept: None }
+    }
+}
+
+/// A directory to be scanned.
+pub(super) struct FolderJob {
+    /// Where its node belongs.
+    slot: usize,
+    name: Box<[u8]>,
+    disk_name: Option<Box<[u8]>>,
+    /// The parent snapshot's node of the same path.
+    previous: Option<Box<Node>>,
+    /// If targets lead through it: where to.
+    passage: Option<Branch>,
+    /// The device that all in it should be on.
+    device: Option<u64>,
+}
+
+/// What was found in a directory: its nodes as far as they are done, and what is left to do.
+#[derive(Default)]
+struct Found {
+    nodes: Vec<Option<Node>>,
+    files: Vec<FileJob>,
+    folders: Vec<FolderJob>,
+}
+
+/// The worker's part in [`Level::visit`].
+struct Scan<'w, 'a> {
+    run: &'w Run<'a>,
+    attributes: &'w mut AttributeReader,
+    directory: &'w Directory,
+    /// The directory's path in the snapshot.
+    snapshot_path: &'w mut Vec<u8>,
+    previous: Previous,
+    found: &'w mut Found,
+}
+
+impl<R: Right> Worker<'_, R> {
+    /// Scans the root of the snapshot: the targets, each from the directory where its path starts.
+    ///
+    /// # Errors
+    /// [`Error::EmptySnapshot`] if everything is left out.
+    pub(super) fn scan_root(&mut self, layout: Layout, current: &[u8]) -> Result<()> {
+        let tree = self.run.options.parent.map(|(_, tree)| tree);
+        let previous = self.previous(tree.as_ref(), b"/")?;
+        let mut found = Found::default();
+        let mut works = Vec::new();
+        for (root, branches) in layout.roots {
+            let place = Arc::new(Place::root(&root, &absolute(current, &root)));
+            let opened = place.open().and_then(|directory| Ok((directory.metadata()?, directory)));
+            let (own, directory) = opened.map_err(|source| Error::ReadSource { path: root, source })?;
+            self.names.clear();
+            self.visit(&place, &directory, own.device, Some(own.device), branches, previous.clone(), &mut found)?;
+            let jobs = (std::mem::take(&mut found.files), std::mem::take(&mut found.folders));
+            works.push((place, directory, jobs));
+        }
+        if found.nodes.is_empty() {
+            return Err(Error::EmptySnapshot);
+        }
+        let place = Arc::new(Place::root(b"/", b"/"));
+        let left = works.iter().map(|(_, _, (files, folders))| files.len() + folders.len()).sum();
+        let folder = Arc::new(Folder::root(place, found.nodes, left));
+        for (number, (place, directory, (files, folders))) in (0..).zip(works) {
+            let scanned = self.scanned(place, &folder, directory);
+            let work = Work { scanned, files: files.into_iter(), folders: folders.into_iter() };
+            self.run.order.add(&[number], work);
+        }
+        self.one_done(folder)
+    }
+
+    /// Scans one directory and leaves what is to be done in it to all workers.
+    pub(super) fn scan_folder(&mut self, above: &Scanned, job: FolderJob, position: &[u32]) -> Result<()> {
+        let passage = job.passage.is_some();
+        let slot = job.slot;
+        let place = Arc::new(Place::child(&above.place, job.name, job.disk_name, passage));
+        place.absolute_path(&mut self.path);
+        let lists = job.passage.as_ref().is_none_or(|branch| branch.target);
+        let opened = place.open_and_list(lists, &mut self.names);
+        let opened = opened.and_then(|directory| Ok((directory.metadata()?, directory)));
+        let (metadata, directory) = match opened {
+            Ok(opened) => opened,
+            Err(cause) => {
+                // It may have vanished since its directory was scanned.
+                if cause.kind() != io::ErrorKind::NotFound {
+                    self.problem_here("read directory", cause);
+                }
+                return self.fill(&above.folder, slot, None);
+            }
+        };
+        let node = self.folder_node(above, &place, &directory, &metadata);
+        let previous_tree = job.previous.as_ref().and_then(|previous| previous.subtree);
+        let path = std::mem::take(&mut self.path);
+        let previous = self.previous(previous_tree.as_ref(), &path)?;
+        self.path = path;
+
+        let (branches, named) = job.passage.map_or_else(Default::default, |branch| (branch.children, branch.named));
+        let device = if named { Some(metadata.device) } else { job.device };
+        let mut found = Found::default();
+        self.visit(&place, &directory, metadata.device, device, branches, previous, &mut found)?;
+
+        let left = found.files.len() + found.folders.len();
+        let above = (Arc::clone(&above.folder), slot);
+        let folder = Arc::new(Folder::new(above, Arc::clone(&place), node, job.previous, found.nodes, left));
+        if left > 0 {
+            let scanned = self.scanned(place, &folder, directory);
+            let (files, folders) = (found.files.into_iter(), found.folders.into_iter());
+            self.run.order.add(position, Work { scanned, files, folders });
+        }
+        self.one_done(folder)
+    }
+
+    fn scanned(&self, place: Arc<Place>, folder: &Arc<Folder>, directory: Arc<Directory>) -> Arc<Scanned> {
+        let kept = self.run.descriptors.keep(&place, directory);
+        Arc::new(Scanned { place, folder: Arc::clone(folder), _kept: kept })
+    }
+
+    /// The directory's own node; its path is in `self.path`.
+    fn folder_node(&mut self, above: &Scanned, place: &Place, directory: &Directory, metadata: &Metadata) -> Node {
+        let mut node = self.run.nodes.node(place.name(), metadata);
+        let mut attributes = Vec::new();
+        let outcome = if place.is_passage() {
+            // As the peer has it: everything is the directory's, but the attributes are those of the
+            // entry that leads to it, and failing to list them is no problem.
+            above.place.open().and_then(|parent| {
+                let read =
+                    self.attributes.of_entry(&parent, place.disk_name(), metadata.device, &mut attributes);
+                read.or_else(|cause| match cause.kind() {
+                    io::ErrorKind::PermissionDenied => Ok(()),
+                    _ => Err(cause),
+                })
+            })
+        } else {
+            self.attributes.of_open(directory, metadata.device, &mut attributes)
+        };
+        if let Err(cause) = outcome {
+            self.problem_here("read extended attributes of", cause);
+        }
+        attach(&mut node, attributes);
+        node
+    }
+
+    /// What the parent snapshot knows of the directory at `path`; a tree that cannot be loaded is a problem.
+    fn previous(&mut self, tree: Option<&BlobId>, path: &[u8]) -> Result<Previous> {
+        let Some(tree) = tree else { return Ok(Previous::default()) };
+        let loaded = match self.loader.load(self.run.index, BlobKind::Tree, tree, &mut self.tree) {
+            Ok(()) => Previous::decode(&self.tree),
+            Err(tresor_repo::Error::Cancelled) => return Err(tresor_repo::Error::Cancelled.into()),
+            Err(error) => Err(error.into()),
+        };
+        Ok(loaded.unwrap_or_else(|cause| {
+            self.run.problem(path, "load the parent snapshot's tree of", cause);
+            Previous::default()
+        }))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the directory, and where it stands")]
+    fn visit(
+        &mut self,
+        place: &Place,
+        directory: &Directory,
+        own_device: u64,
+        device: Option<u64>,
+        branches: Branches,
+        previous: Previous,
+        found: &mut Found,
+    ) -> Result<()> {
+        place.absolute_path(&mut self.path);
+        place.snapshot_path(&mut self.snapshot_path);
+        let level = Level { filter: self.run.filter, directory, own_device, device };
+        let mut scan = Scan {
+            run: self.run,
+            attributes: &mut self.attributes,
+            directory,
+            snapshot_path: &mut self.snapshot_path,
+            previous,
+            found,
+        };
+        level.visit(&mut self.path, &self.names, branches, &mut scan)
+    }
+}
+
+impl Visit for Scan<'_, '_> {
+    fn entry(&mut self, entry: Entry<'_>) -> Result<()> {
+        self.run.go_on()?;
+        let previous = self.previous.take(entry.name);
+        match entry.metadata.kind() {
+            NodeKind::Dir => self.folder(&entry, previous),
+            NodeKind::File => self.file(&entry, previous),
+            kind => self.special(&entry, &kind),
+        }
+        Ok(())
+    }
+
+    fn passage(&mut self, name: &[u8], branch: Branch, device: Option<u64>) -> Result<()> {
+        let previous = self.previous.take(name).map(Box::new);
+        let slot = self.found.slot();
+        let disk_name = disk_name(name, &branch.disk_name);
+        self.found.folders.push(FolderJob {
+            slot,
+            name: name.into(),
+            disk_name,
+            previous,
+            passage: Some(branch),
+            device,
+        });
+        Ok(())
+    }
+
+    fn failed(&mut self, path: &[u8], cause: io::Error) {
+        self.run.problem(path, "read metadata of", cause);
+    }
+
+    fn unsigned(&mut self, path: &[u8]) {
+        self.run.monitor.unsigned_tag(path);
+    }
+}
+
+impl Scan<'_, '_> {
+    fn folder(&mut self, entry: &Entry<'_>, previous: Option<Node>) {
+        let slot = self.found.slot();
+        self.found.folders.push(FolderJob {
+            slot,
+            name: entry.name.into(),
+            disk_name: disk_name(entry.name, entry.disk_name),
+            previous: previous.map(Box::new),
+            passage: None,
+            device: entry.device,
+        });
+    }
+
+    /// Takes over the parent's content of a file that has not changed; any other is to be read.
+    fn file(&mut self, entry: &Entry<'_>, previous: Option<Node>) {
+        if let Some(previous) = &previous
+            && is_unchanged(previous, &entry.metadata, self.run.options)
+        {
+            if content_is_stored(previous, self.run.upload) {
+                return self.unchanged(entry, previous.blobs());
+            }
+            self.run.problem(entry.path, "take over the content of", Error::MissingContent);
+        }
+        let slot = self.found.slot();
+        self.found.files.push(FileJob {
+            slot,
+            name: entry.name.into(),
+            disk_name: disk_name(entry.name, entry.disk_name),
+            previous: previous.map(Box::new),
+        });
+    }
+
+    fn unchanged(&mut self, entry: &Entry<'_>, content: &[BlobId]) {
+        let mut node = self.node(entry);
+        node.content = Some(content.to_vec());
+        self.found.nodes.push(Some(node));
+
+        let size = entry.metadata.size;
+        self.run.counts.files.count(Change::Unmodified);
+        self.run.counts.bytes.fetch_add(size, Ordering::Relaxed);
+        let length = self.snapshot_path.len();
+        push_component(self.snapshot_path, entry.name);
+        self.run.monitor.finished(&FinishedItem {
+            path: self.snapshot_path,
+            is_dir: false,
+            change: Change::Unmodified,
+            size,
+            added: Added::default(),
+            seconds: 0.0,
+        });
+        self.snapshot_path.truncate(length);
+    }
+
+    /// A symbolic link, device or pipe.
+    fn special(&mut self, entry: &Entry<'_>, kind: &NodeKind) {
+        let mut node = self.node(entry);
+        if *kind == NodeKind::Symlink {
+            match self.directory.link_target(entry.disk_name) {
+                Ok(target) => node.rare_mut().link_target = target.into(),
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => return,
+                Err(cause) => return self.run.problem(entry.path, "read symbolic link", cause),
+            }
+        }
+        self.found.nodes.push(Some(node));
+    }
+
+    /// The entry's node with its extended attributes.
+    fn node(&mut self, entry: &Entry<'_>) -> Node {
+        let mut node = self.run.nodes.node(entry.name, &entry.metadata);
+        let mut attributes = Vec::new();
+        let device = entry.metadata.device;
+        match self.attributes.of_entry(self.directory, entry.disk_name, device, &mut attributes) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                self.run.problem(entry.path, "read extended attributes of", cause);
+            }
+            _ => {}
+        }
+        attach(&mut node, attributes);
+        node
+    }
+}
+
+impl Found {
+    /// A slot for a node that is not done yet.
+    fn slot(&mut self) -> usize {
+        self.nodes.push(None);
+        self.nodes.len() - 1
+    }
+}
+
+/// The name on disk, if it is another one than in the snapshot.
+fn disk_name(name: &[u8], disk_name: &[u8]) -> Option<Box<[u8]>> {
+    (name != disk_name).then(|| disk_name.into())
+}

@@ -1,0 +1,201 @@
+//! Workers: what they share, what each has for itself, and how one job leads to the next.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tresor_chunker::Chunker;
+use tresor_repo::error::Cause;
+use tresor_repo::handle::Right;
+use tresor_repo::index::Index;
+use tresor_repo::load::Loader;
+use tresor_repo::upload::{BlobSaver, Upload};
+use tresor_repo::{BlobId, Cancel, Problem, Repository};
+
+use super::exclude::SourceFilter;
+use super::monitor::{BackupMonitor, Change};
+use super::nodes::NodeMaker;
+use super::options::BackupOptions;
+use super::order::{Job, Order};
+use super::place::Descriptors;
+use crate::error::{Error, Result};
+use crate::fs::{AttributeReader, Names};
+use crate::gojson;
+
+/// Buffers that are kept to be used again.
+const MOST_SPARE_BUFFERS: usize = 8;
+
+/// What all workers of a backup share.
+pub(super) struct Run<'a> {
+    pub(super) options: &'a BackupOptions,
+    pub(super) filter: &'a SourceFilter,
+    pub(super) monitor: &'a dyn BackupMonitor,
+    pub(super) upload: &'a Upload<'a>,
+    pub(super) index: &'a Index,
+    pub(super) cancel: &'a Cancel,
+    pub(super) chunker: Chunker,
+    pub(super) nodes: NodeMaker,
+    pub(super) order: Order,
+    pub(super) descriptors: Descriptors,
+    pub(super) counts: Counts,
+    /// Buffers that held chunks, to be used again.
+    buffers: Mutex<Vec<Vec<u8>>>,
+    /// The root tree, once it is saved.
+    pub(super) root: Mutex<Option<BlobId>>,
+    /// The first error; it ends the backup.
+    failure: Mutex<Option<Error>>,
+}
+
+/// The counters of the summary.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) files: Changes,
+    pub(super) dirs: Changes,
+    pub(super) bytes: AtomicU64,
+    pub(super) problems: AtomicU64,
+}
+
+/// How many items were new, changed and unmodified.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) new: AtomicU64,
+    pub(super) changed: AtomicU64,
+    pub(super) unmodified: AtomicU64,
+}
+
+impl Changes {
+    pub(super) fn count(&self, change: Change) {
+        let counter = match change {
+            Change::New => &self.new,
+            Change::Changed => &self.changed,
+            Change::Unmodified => &self.unmodified,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// New, changed, unmodified.
+    pub(super) fn all(&self) -> [u64; 3] {
+        [&self.new, &self.changed, &self.unmodified].map(|counter| counter.load(Ordering::Relaxed))
+    }
+}
+
+/// What one worker has for itself: its way into the repository, and buffers that are used again.
+pub(super) struct Worker<'a, R: Right> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) saver: BlobSaver<'a>,
+    pub(super) loader: Loader<'a, R>,
+    pub(super) attributes: AttributeReader,
+    /// The names of the directory being scanned.
+    pub(super) names: Names,
+    /// The absolute path on disk of what is being worked on.
+    pub(super) path: Vec<u8>,
+    /// The path in the snapshot of what is being worked on.
+    pub(super) snapshot_path: Vec<u8>,
+    /// A tree's stored form, to be read or written.
+    pub(super) tree: Vec<u8>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        options: &'a BackupOptions,
+        filter: &'a SourceFilter,
+        monitor: &'a dyn BackupMonitor,
+        (upload, index): (&'a Upload<'a>, &'a Index),
+        (cancel, chunker): (&'a Cancel, Chunker),
+        most_chunk_bytes: usize,
+    ) -> Run<'a> {
+        let (zone, with_atime) = (options.zone.clone(), options.with_atime);
+        Run {
+            options,
+            filter,
+            monitor,
+            upload,
+            index,
+            cancel,
+            chunker,
+            nodes: NodeMaker { zone, accounts: crate::fs::Accounts::default(), with_atime },
+            order: Order::new(most_chunk_bytes),
+            descriptors: Descriptors::default(),
+            counts: Counts::default(),
+            buffers: Mutex::default(),
+            root: Mutex::default(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// An empty buffer, with room left from an earlier use if there is one.
+    pub(super) fn take_buffer(&self) -> Vec<u8> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Gives a buffer back to be used again.
+    pub(super) fn give_buffer(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffers.len() < MOST_SPARE_BUFFERS {
+            buffers.push(buffer);
+        }
+    }
+
+    /// An error if it is time to stop.
+    pub(super) fn go_on(&self) -> Result<()> {
+        if self.cancel.is_set() { Err(tresor_repo::Error::Cancelled.into()) } else { Ok(()) }
+    }
+
+    /// Notes a failure that concerns one item of the source and does not stop the backup.
+    pub(super) fn problem(&self, path: &[u8], doing: &'static str, cause: impl Into<Cause>) {
+        self.counts.problems.fetch_add(1, Ordering::Relaxed);
+        let item = gojson::lossy(path).into_owned();
+        self.monitor.problem(&Problem { item, doing, cause: cause.into() });
+    }
+
+    /// Gives the backup up; the first error is the one that is reported.
+    pub(super) fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.order.end();
+    }
+
+    /// The root tree and the counters, or the error that ended the backup before there was one.
+    pub(super) fn finish(self) -> Result<(BlobId, Counts)> {
+        if let Some(error) = self.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let root = self.root.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let root = root.expect("the last job fills the last slot, and that saves the root tree");
+        Ok((root, self.counts))
+    }
+}
+
+impl<'a, R: Right> Worker<'a, R> {
+    pub(super) fn new(run: &'a Run<'a>, repository: &'a Repository<R>) -> Worker<'a, R> {
+        Worker {
+            run,
+            saver: run.upload.saver(),
+            loader: repository.loader(),
+            attributes: AttributeReader::default(),
+            names: Names::default(),
+            path: Vec::new(),
+            snapshot_path: Vec::new(),
+            tree: Vec::new(),
+        }
+    }
+
+    /// Takes jobs until there are none left, or one fails.
+    pub(super) fn work(mut self) {
+        while let Some((job, _running)) = self.run.order.next() {
+            let outcome = self.run.go_on().and_then(|()| match job {
+                Job::Chunk(chunk) => self.save_chunk(chunk),
+                Job::File(scanned, file) => self.read_file(scanned, file),
+                Job::Folder(scanned, folder, position) => self.scan_folder(&scanned, folder, &position),
+            });
+            if let Err(error) = outcome {
+                self.run.fail(error);
+            }
+        }
+    }
+
+    /// Notes an input/output failure on the item whose path is in `self.path`.
+    pub(super) fn problem_here(&self, doing: &'static str, cause: io::Error) {
+        self.run.problem(&self.path, doing, cause);
+    }
+}
