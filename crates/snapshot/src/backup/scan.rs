@@ -18,7 +18,7 @@ use super::targets::{Branch, Branches, Layout, absolute};
 use super::trees::Folder;
 use super::worker::{Run, Worker};
 use crate::error::{Error, Result};
-use crate::fs::{AttributeReader, Directory, Metadata, Names};
+use crate::fs::{AttributeReader, Directory, Metadata};
 use crate::node::{Node, NodeKind};
 
 /// A directory that has been scanned, while files or subdirectories of it are left to do.
@@ -175,7 +175,7 @@ impl<R: Right> Worker<'_, R> {
     }
 
     /// What the parent snapshot knows of the directory at `path`; a tree that cannot be loaded is a problem.
-    fn previous(&mut self, tree: Option<&BlobId>, path: &[u8]) -> Result<Previous> {
+    pub(super) fn previous(&mut self, tree: Option<&BlobId>, path: &[u8]) -> Result<Previous> {
         let Some(tree) = tree else { return Ok(Previous::default()) };
         let loaded = match self.loader.load(self.run.index, BlobKind::Tree, tree, &mut self.tree) {
             Ok(()) => Previous::decode(&self.tree),

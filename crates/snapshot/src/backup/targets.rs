@@ -26,10 +26,10 @@ pub(super) struct Branch {
 /// Branches by their names in the snapshot.
 pub(super) type Branches = BTreeMap<Vec<u8>, Branch>;
 
-/// What the root of the snapshot holds, by name, each with the root it comes from.
+/// What the root of the snapshot holds, by the directory on disk that it comes from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
-    pub(super) roots: BTreeMap<Vec<u8>, (Vec<u8>, Branch)>,
+    pub(super) roots: BTreeMap<Vec<u8>, Branches>,
 }
 
 impl Layout {
@@ -70,11 +70,14 @@ impl Layout {
 
     /// The branch for a first component, under a name that no other root has taken.
     fn root_branch(&mut self, root: &[u8], first: &[u8]) -> &mut Branch {
-        let free = |name: &Vec<u8>| self.roots.get(name).is_none_or(|(taken_by, _)| taken_by == root);
+        let taken = |name: &Vec<u8>| {
+            self.roots.iter().any(|(other, branches)| other != root && branches.contains_key(name))
+        };
         let numbered = (1_u64..).map(|number| [first, b"-", number.to_string().as_bytes()].concat());
-        let name = std::iter::once(first.to_vec()).chain(numbered).find(free).unwrap_or_default();
-        let new = || (root.to_vec(), Branch { disk_name: first.to_vec(), ..Branch::default() });
-        &mut self.roots.entry(name).or_insert_with(new).1
+        let name = std::iter::once(first.to_vec()).chain(numbered).find(|name| !taken(name));
+        let branches = self.roots.entry(root.to_vec()).or_default();
+        let new = || Branch { disk_name: first.to_vec(), ..Branch::default() };
+        branches.entry(name.unwrap_or_default()).or_insert_with(new)
     }
 }
 
@@ -185,9 +188,11 @@ mod tests {
         }
         let layout = Layout::new(targets).expect("nothing that cannot be listed");
         let mut all = Vec::new();
-        for (name, (root, branch)) in &layout.roots {
-            let name = String::from_utf8_lossy(name);
-            show(&format!("{}:{name}", String::from_utf8_lossy(root)), branch, &mut all);
+        for (root, branches) in &layout.roots {
+            for (name, branch) in branches {
+                let (root, name) = (String::from_utf8_lossy(root), String::from_utf8_lossy(name));
+                show(&format!("{root}:{name}"), branch, &mut all);
+            }
         }
         all
     }
@@ -202,13 +207,9 @@ mod tests {
 
     #[test]
     fn a_target_without_components_stands_for_its_entries() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("a"), "").expect("a file");
-        let up = folder.path().join("b");
-        std::fs::create_dir(&up).expect("a folder");
         // `..` by its words alone needs a current directory: tested with the program.
         let root = Layout::new(&["/"]).expect("the root can be listed");
-        assert!(root.roots.values().all(|(_, branch)| branch.target && !branch.named));
-        assert!(root.roots.len() > 3);
+        assert!(root.roots[&b"/"[..]].values().all(|branch| branch.target && !branch.named));
+        assert!(root.roots[&b"/"[..]].len() > 3);
     }
 }

@@ -36,15 +36,7 @@ pub(super) struct Folder {
 impl Folder {
     /// The root, with the nodes that are there already and `left` slots to be filled.
     pub(super) fn root(place: Arc<Place>, slots: Vec<Option<Node>>, left: usize) -> Folder {
-        Folder {
-            place,
-            above: None,
-            node: Mutex::default(),
-            previous: None,
-            slots: Mutex::new(slots),
-            left: AtomicUsize::new(left + 1),
-            started: Instant::now(),
-        }
+        Folder::with(None, place, None, None, slots, left)
     }
 
     /// A directory with its own `node`, to be put into a slot of the one above.
@@ -56,8 +48,20 @@ impl Folder {
         slots: Vec<Option<Node>>,
         left: usize,
     ) -> Folder {
-        let above = Some(above);
-        Folder { above, node: Mutex::new(Some(node)), previous, ..Folder::root(place, slots, left) }
+        Folder::with(Some(above), place, Some(node), previous, slots, left)
+    }
+
+    fn with(
+        above: Option<(Arc<Folder>, usize)>,
+        place: Arc<Place>,
+        node: Option<Node>,
+        previous: Option<Box<Node>>,
+        slots: Vec<Option<Node>>,
+        left: usize,
+    ) -> Folder {
+        let (node, slots) = (Mutex::new(node), Mutex::new(slots));
+        let left = AtomicUsize::new(left + 1);
+        Folder { place, above, node, previous, slots, left, started: Instant::now() }
     }
 
     fn put(&self, slot: usize, node: Option<Node>) {

@@ -31,7 +31,8 @@ impl Names {
         self.spans.iter().map(|&span| name(&self.bytes, span))
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Forgets all names.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
     }
