@@ -11,6 +11,7 @@ pub mod gojson;
 pub mod quote;
 pub mod mode;
 pub mod node;
+pub mod fs;
 pub mod tree;
 pub mod snapshot;
 pub mod select;
@@ -20,6 +21,7 @@ pub mod walk;
 pub mod check;
 pub mod dump;
 pub mod restore;
+pub mod backup;
 
 pub use error::{Error, Result};
 pub use node::{Node, NodeKind};
