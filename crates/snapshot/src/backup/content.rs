@@ -15,15 +15,9 @@ const STREAM_STEP: usize = 1 << 16;
 /// Where the content of a file comes from.
 pub(super) enum Content<'a> {
     /// An open file of about `size` bytes.
-    File {
-        file: &'a File,
-        size: u64,
-    },
+    File { file: &'a File, size: u64 },
     /// A stream of unknown length, and what tells at its end whether it was good.
-    Stream {
-        reader: &'a mut dyn Read,
-        finish: Option<Box<dyn FnOnce() -> Result<(), Cause> + Send + 'a>>,
-    },
+    Stream { reader: &'a mut dyn Read, finish: Option<Box<dyn FnOnce() -> Result<(), Cause> + Send + 'a>> },
 }
 
 impl Content<'_> {
@@ -53,8 +47,7 @@ fn read_file(file: &File, size: u64, buffer: &mut Vec<u8>, before: u64) -> io::R
     };
     buffer.reserve(wanted);
     let room = buffer.capacity() - buffer.len();
-    let read =
-        rustix::io::retry_on_intr(|| rustix::io::read(file, rustix::buffer::spare_capacity(buffer)))?;
+    let read = rustix::io::retry_on_intr(|| rustix::io::read(file, rustix::buffer::spare_capacity(buffer)))?;
     Ok(read == 0 || (read < room && before + read as u64 == size))
 }
 

@@ -6,61 +6,22 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tresor_repo::handle::Right;
 use tresor_repo::{BlobId, BlobKind};
 
 use super::content::Content;
+use super::jobs::{ChunkJob, FileJob, Progress, Reading, Scanned};
 use super::monitor::{Added, Change, FinishedItem};
 use super::nodes::attach;
 use super::place::push_component;
-use super::scan::Scanned;
 use super::worker::Worker;
 use crate::error::Result;
 use crate::fs::Metadata;
 use crate::node::Node;
-
-/// A file to be read.
-pub(super) struct FileJob {
-    /// Where its node belongs.
-    pub(super) slot: usize,
-    pub(super) name: Box<[u8]>,
-    pub(super) disk_name: Option<Box<[u8]>>,
-    /// The parent snapshot's node of the same path.
-    pub(super) previous: Option<Box<Node>>,
-}
-
-/// A chunk to be saved.
-pub(super) struct ChunkJob {
-    reading: Arc<Reading>,
-    /// Which chunk of the file it is.
-    number: usize,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A file whose content is being read and saved.
-pub(super) struct Reading {
-    scanned: Arc<Scanned>,
-    job: FileJob,
-    started: Instant,
-    /// Chunks to be saved, and one more until the end of the file was reached.
-    left: AtomicUsize,
-    /// Whether reading failed: then the file is left out.
-    failed: AtomicBool,
-    progress: Mutex<Progress>,
-}
-
-/// What is known of a file so far.
-#[derive(Default)]
-struct Progress {
-    /// Taken when the file is complete.
-    node: Option<Node>,
-    content: Vec<Option<BlobId>>,
-    added: Added,
-}
 
 impl<R: Right> Worker<'_, R> {
     /// Reads a file, unless it vanished or cannot be read.
@@ -195,44 +156,5 @@ impl<R: Right> Worker<'_, R> {
             seconds: reading.started.elapsed().as_secs_f64(),
         });
         self.fill(&scanned.folder, job.slot, Some(node))
-    }
-}
-
-impl FileJob {
-    fn disk_name(&self) -> &[u8] {
-        self.disk_name.as_deref().unwrap_or(&self.name)
-    }
-}
-
-impl Reading {
-    /// A file of which nothing was read yet.
-    pub(super) fn new(scanned: Arc<Scanned>, job: FileJob, node: Node, started: Instant) -> Reading {
-        let progress = Progress { node: Some(node), ..Progress::default() };
-        Reading {
-            scanned,
-            job,
-            started,
-            left: AtomicUsize::new(1),
-            failed: AtomicBool::new(false),
-            progress: Mutex::new(progress),
-        }
-    }
-
-    /// The next chunk of the content.
-    fn chunk(self: &Arc<Self>, bytes: Vec<u8>) -> ChunkJob {
-        self.left.fetch_add(1, Ordering::Relaxed);
-        let content = &mut self.lock().content;
-        content.push(None);
-        ChunkJob { reading: Arc::clone(self), number: content.len() - 1, bytes }
-    }
-
-    fn set_size(&self, size: u64) {
-        if let Some(node) = &mut self.lock().node {
-            node.size = size;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

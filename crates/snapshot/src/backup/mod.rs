@@ -15,13 +15,14 @@ mod estimate;
 mod nodes;
 mod parent;
 mod content;
-// The jobs and the queue know each other: a job leads to the next.
+mod folder;
+mod jobs;
 mod order;
+mod worker;
 mod trees;
 mod files;
 mod scan;
 mod stream;
-mod worker;
 
 pub use exclude::{SourceFilter, TagFile};
 pub use monitor::{Added, BackupMonitor, Change, FinishedItem};
@@ -44,6 +45,7 @@ use crate::fs::bytes_of_path;
 use crate::gojson;
 use crate::snapshot::{Snapshot, SnapshotSummary};
 use estimate::estimate;
+use order::Job;
 use targets::Layout;
 use worker::{Counts, Run, Worker};
 
@@ -66,9 +68,8 @@ pub fn backup<R: MayAppend>(
 ) -> Result<BackupReport> {
     let start = now(options);
     let paths = source.paths();
-    let ((tree, counts), uploaded) = repository.upload(index, monitor, |upload| {
-        read_source(repository, index, upload, source, options, monitor)
-    })?;
+    let ((tree, counts), uploaded) = repository
+        .upload(index, monitor, |upload| read_source(repository, index, upload, source, options, monitor))?;
     let summary = summary(&counts, &uploaded, start, now(options));
     let problems = counts.problems.load(Ordering::Relaxed);
 
@@ -126,6 +127,22 @@ fn read_source<R: Right>(
         finished.store(true, Ordering::Relaxed);
     });
     run.finish()
+}
+
+impl<R: Right> Worker<'_, R> {
+    /// Takes jobs until there are none left, or one fails.
+    fn work(mut self) {
+        while let Some((job, _running)) = self.run.order.next() {
+            let outcome = self.run.go_on().and_then(|()| match job {
+                Job::Chunk(chunk) => self.save_chunk(chunk),
+                Job::File(scanned, file) => self.read_file(scanned, file),
+                Job::Folder(scanned, folder, position) => self.scan_folder(&scanned, folder, &position),
+            });
+            if let Err(error) = outcome {
+                self.run.fail(error);
+            }
+        }
+    }
 }
 
 /// Workers for reading and scanning: some more than cores, for they also wait for disks and uploads.

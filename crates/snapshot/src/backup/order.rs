@@ -8,8 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::files::{ChunkJob, FileJob};
-use super::scan::{FolderJob, Scanned};
+use super::jobs::{ChunkJob, FileJob, FolderJob, Scanned};
 
 /// A directory's place in the order: at each level which subdirectory, then what comes next in it.
 pub(super) type Position = Box<[u32]>;

@@ -50,7 +50,14 @@ impl Place {
         disk_name: Option<Box<[u8]>>,
         passage: bool,
     ) -> Place {
-        Place { parent: Some(Arc::clone(parent)), name, disk_name, root: None, passage, open: OnceLock::new() }
+        Place {
+            parent: Some(Arc::clone(parent)),
+            name,
+            disk_name,
+            root: None,
+            passage,
+            open: OnceLock::new(),
+        }
     }
 
     /// The name in the snapshot.

@@ -7,49 +7,19 @@ use std::sync::atomic::Ordering;
 use tresor_repo::handle::Right;
 use tresor_repo::{BlobId, BlobKind};
 
-use super::files::FileJob;
+use super::folder::Folder;
+use super::jobs::{FileJob, FolderJob, Scanned};
 use super::monitor::{Added, Change, FinishedItem};
 use super::nodes::attach;
 use super::order::Work;
 use super::parent::{Previous, content_is_stored, is_unchanged};
-use super::place::{Kept, Place, push_component};
+use super::place::{Place, push_component};
 use super::source::{Entry, Level, Visit};
 use super::targets::{Branch, Branches, Layout, absolute};
-use super::trees::Folder;
 use super::worker::{Run, Worker};
 use crate::error::{Error, Result};
 use crate::fs::{AttributeReader, Directory, Metadata};
 use crate::node::{Node, NodeKind};
-
-/// A directory that has been scanned, while files or subdirectories of it are left to do.
-pub(super) struct Scanned {
-    pub(super) place: Arc<Place>,
-    /// Where its nodes are collected.
-    pub(super) folder: Arc<Folder>,
-    /// The open directory, unless there are too many.
-    _kept: Option<Kept>,
-}
-
-impl Scanned {
-    /// A directory that is nowhere on disk.
-    pub(super) fn made_up(place: Arc<Place>, folder: Arc<Folder>) -> Scanned {
-        Scanned { place, folder, _kept: None }
-    }
-}
-
-/// A directory to be scanned.
-pub(super) struct FolderJob {
-    /// Where its node belongs.
-    slot: usize,
-    name: Box<[u8]>,
-    disk_name: Option<Box<[u8]>>,
-    /// The parent snapshot's node of the same path.
-    previous: Option<Box<Node>>,
-    /// If targets lead through it: where to.
-    passage: Option<Branch>,
-    /// The device that all in it should be on.
-    device: Option<u64>,
-}
 
 /// What was found in a directory: its nodes as far as they are done, and what is left to do.
 #[derive(Default)]
@@ -85,7 +55,15 @@ impl<R: Right> Worker<'_, R> {
             let opened = place.open().and_then(|directory| Ok((directory.metadata()?, directory)));
             let (own, directory) = opened.map_err(|source| Error::ReadSource { path: root, source })?;
             self.names.clear();
-            self.visit(&place, &directory, own.device, Some(own.device), branches, previous.clone(), &mut found)?;
+            self.visit(
+                &place,
+                &directory,
+                own.device,
+                Some(own.device),
+                branches,
+                previous.clone(),
+                &mut found,
+            )?;
             let jobs = (std::mem::take(&mut found.files), std::mem::take(&mut found.folders));
             works.push((place, directory, jobs));
         }
@@ -128,7 +106,8 @@ impl<R: Right> Worker<'_, R> {
         let previous = self.previous(previous_tree.as_ref(), &path)?;
         self.path = path;
 
-        let (branches, named) = job.passage.map_or_else(Default::default, |branch| (branch.children, branch.named));
+        let (branches, named) =
+            job.passage.map_or_else(Default::default, |branch| (branch.children, branch.named));
         let device = if named { Some(metadata.device) } else { job.device };
         let mut found = Found::default();
         self.visit(&place, &directory, metadata.device, device, branches, previous, &mut found)?;
@@ -146,11 +125,17 @@ impl<R: Right> Worker<'_, R> {
 
     fn scanned(&self, place: Arc<Place>, folder: &Arc<Folder>, directory: Arc<Directory>) -> Arc<Scanned> {
         let kept = self.run.descriptors.keep(&place, directory);
-        Arc::new(Scanned { place, folder: Arc::clone(folder), _kept: kept })
+        Arc::new(Scanned::new(place, Arc::clone(folder), kept))
     }
 
     /// The directory's own node; its path is in `self.path`.
-    fn folder_node(&mut self, above: &Scanned, place: &Place, directory: &Directory, metadata: &Metadata) -> Node {
+    fn folder_node(
+        &mut self,
+        above: &Scanned,
+        place: &Place,
+        directory: &Directory,
+        metadata: &Metadata,
+    ) -> Node {
         let mut node = self.run.nodes.node(place.name(), metadata);
         let mut attributes = Vec::new();
         let outcome = if place.is_passage() {

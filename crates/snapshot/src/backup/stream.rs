@@ -6,11 +6,10 @@ use std::time::Instant;
 use tresor_repo::handle::Right;
 
 use super::content::Content;
-use super::files::{FileJob, Reading};
+use super::folder::Folder;
+use super::jobs::{FileJob, Reading, Scanned};
 use super::options::Stream;
 use super::place::Place;
-use super::scan::Scanned;
-use super::trees::Folder;
 use super::worker::Worker;
 use crate::error::Result;
 use crate::mode;
@@ -41,7 +40,7 @@ impl<R: Right> Worker<'_, R> {
         let previous = nodes.take(&name).map(Box::new);
         let node = self.made_up(&name, NodeKind::File, 0o644);
         let job = FileJob { slot: 0, name, disk_name: None, previous };
-        let scanned = Arc::new(Scanned::made_up(place, folder));
+        let scanned = Arc::new(Scanned::new(place, folder, None));
         self.path.clone_from(&stream.path);
         self.run.monitor.started(&stream.path);
         let content = Content::Stream { reader: stream.reader, finish: Some(stream.finish) };

@@ -199,9 +199,15 @@ mod tests {
 
     #[test]
     fn targets_take_their_places() {
-        assert_eq!(lines(&["/tmp/x/d1/same", "d2/same"]), [".:d2", ".:d2/same*!", "/:tmp", "/:tmp/x", "/:tmp/x/d1", "/:tmp/x/d1/same*!"]);
+        assert_eq!(
+            lines(&["/tmp/x/d1/same", "d2/same"]),
+            [".:d2", ".:d2/same*!", "/:tmp", "/:tmp/x", "/:tmp/x/d1", "/:tmp/x/d1/same*!"]
+        );
         assert_eq!(lines(&["same/top", "same"]), [".:same*!", ".:same/top*!"]);
-        assert_eq!(lines(&["same", "../same", "../same/a", "../../same"]), [".:same*!", "..:same-1*!", "..:same-1/a*!", "../..:same-2*!"]);
+        assert_eq!(
+            lines(&["same", "../same", "../same/a", "../../same"]),
+            [".:same*!", "..:same-1*!", "..:same-1/a*!", "../..:same-2*!"]
+        );
         assert_eq!(lines(&["d1/../d2/same", "./d2/same/"]), [".:d2", ".:d2/same*!"]);
     }
 

@@ -1,4 +1,4 @@
-//! Workers: what they share, what each has for itself, and how one job leads to the next.
+//! Workers: what they share, and what each has for itself.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use super::exclude::SourceFilter;
 use super::monitor::{BackupMonitor, Change};
 use super::nodes::NodeMaker;
 use super::options::BackupOptions;
-use super::order::{Job, Order};
+use super::order::Order;
 use super::place::Descriptors;
 use crate::error::{Error, Result};
 use crate::fs::{AttributeReader, Names};
@@ -177,20 +177,6 @@ impl<'a, R: Right> Worker<'a, R> {
             path: Vec::new(),
             snapshot_path: Vec::new(),
             tree: Vec::new(),
-        }
-    }
-
-    /// Takes jobs until there are none left, or one fails.
-    pub(super) fn work(mut self) {
-        while let Some((job, _running)) = self.run.order.next() {
-            let outcome = self.run.go_on().and_then(|()| match job {
-                Job::Chunk(chunk) => self.save_chunk(chunk),
-                Job::File(scanned, file) => self.read_file(scanned, file),
-                Job::Folder(scanned, folder, position) => self.scan_folder(&scanned, folder, &position),
-            });
-            if let Err(error) = outcome {
-                self.run.fail(error);
-            }
         }
     }
 

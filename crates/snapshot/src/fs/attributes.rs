@@ -88,7 +88,10 @@ impl AttributeReader {
         for name in self.names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
             match place.get(name, &mut self.value) {
                 Ok(length) => {
-                    into.push(ExtendedAttribute { name: name.into(), value: Some(self.value[..length].to_vec()) });
+                    into.push(ExtendedAttribute {
+                        name: name.into(),
+                        value: Some(self.value[..length].to_vec()),
+                    });
                 }
                 // Removed since it was listed.
                 Err(Errno::NODATA) => {}

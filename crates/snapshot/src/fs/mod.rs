@@ -2,14 +2,14 @@
 //!
 //! Everything is relative to the descriptor of an open [`Directory`]: no path is walked twice, and no name
 //! that is swapped for a symbolic link leads elsewhere. What differs by platform stands in sibling files:
-//! [`unix`] is common to all unixes, `linux` holds what Linux alone has.
+//! `unix` is common to all unixes, `linux` holds what Linux alone has.
 
-mod accounts;
-mod attributes;
+mod names;
 #[cfg(target_os = "linux")]
 mod linux;
-mod names;
 mod unix;
+mod attributes;
+mod accounts;
 
 #[cfg(test)]
 mod tests;

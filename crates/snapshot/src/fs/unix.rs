@@ -147,8 +147,7 @@ impl Directory {
     /// A symbolic link is an error, and a pipe or device that took the file's place does not block: the
     /// caller looks at the metadata of what was opened.
     pub fn open_file(&self, name: &[u8]) -> io::Result<File> {
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         Ok(File::from(open_quietly(self.descriptor.as_fd(), name, flags)?))
     }
 
