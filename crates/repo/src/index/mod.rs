@@ -1,7 +1,21 @@
 //! The index: which blob is in which pack, where, and how long.
+//!
+//! [`Index`] answers; it is merged by `merge` from what `file` reads out of index files, and lies in the
+//! sorted `columns`. [`ByPack`] is the same, grouped by pack. `pending` collects the packs of an upload for
+//! the next index file. Nothing outside of this folder knows how entries are kept.
+
+mod by_pack;
+mod columns;
+pub(crate) mod file;
+pub(crate) mod merge;
+pub(crate) mod pending;
+
+pub use by_pack::{ByPack, PackTotals};
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::id::{BlobId, PackId};
+use crate::pack::Entry;
+use columns::{Columns, Spot};
 
 /// Where a copy of a blob lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,46 +38,87 @@ impl Place {
             length => length,
         }
     }
+
+    /// The same as an entry of the pack's header.
+    pub fn entry(&self, blob: BlobHandle) -> Entry {
+        let Place { offset, length, uncompressed_length, .. } = *self;
+        Entry { blob, offset, length, uncompressed_length }
+    }
 }
 
 /// Every blob of the repository and where its copies lie; built from all index files, then unchanging.
 ///
-/// Sorted columns: 48 bytes a blob and 32 a pack, found by interpolation.
+/// Sorted columns: 48 bytes a blob and 32 a pack; the first bits of an id lead to the few ids beside it.
+/// Index files are believed: a place may be wrong, and who loads from it verifies what comes.
 #[derive(Default)]
-pub struct Index {}
+pub struct Index {
+    /// One for each kind, in the order of [`BlobKind::ALL`].
+    columns: [Columns; 2],
+    /// Sorted; places refer to positions.
+    packs: Vec<PackId>,
+}
 
 impl Index {
     /// Whether the repository has the blob.
     pub fn contains(&self, kind: BlobKind, id: &BlobId) -> bool {
-        self.find(kind, id).is_some()
+        !self.of(kind).find(id.as_bytes()).is_empty()
     }
+
     /// The first copy of a blob.
     pub fn find(&self, kind: BlobKind, id: &BlobId) -> Option<Place> {
         self.copies(kind, id).next()
     }
+
     /// All copies of a blob.
     pub fn copies(&self, kind: BlobKind, id: &BlobId) -> impl Iterator<Item = Place> + '_ {
-        let _ = (kind, id);
-        std::iter::empty()
+        let columns = self.of(kind);
+        columns.spots(columns.find(id.as_bytes())).iter().map(|spot| self.place(spot))
     }
+
     /// Plaintext length of a blob, without loading it.
     pub fn plain_length(&self, kind: BlobKind, id: &BlobId) -> Option<u32> {
         self.find(kind, id).map(|place| place.plain_length())
     }
+
     /// Number of entries (copies count each).
     pub fn len(&self) -> usize {
-        0
+        self.columns.iter().map(Columns::len).sum()
     }
+
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
     /// Every entry, sorted by kind and id.
     pub fn iter(&self) -> impl Iterator<Item = (BlobHandle, Place)> + '_ {
-        std::iter::empty()
+        BlobKind::ALL.into_iter().flat_map(move |kind| {
+            let of_kind = self.of(kind).iter();
+            of_kind
+                .map(move |(id, spot)| (BlobHandle { kind, id: BlobId::from_bytes(*id) }, self.place(spot)))
+        })
     }
-    /// Every pack named by an index file.
+
+    /// Every pack named by an index file, sorted.
     pub fn packs(&self) -> impl Iterator<Item = PackId> + '_ {
-        std::iter::empty()
+        self.packs.iter().copied()
+    }
+
+    /// Whether an index file names the pack.
+    pub fn contains_pack(&self, pack: &PackId) -> bool {
+        self.pack_number(pack).is_some()
+    }
+
+    fn pack_number(&self, pack: &PackId) -> Option<usize> {
+        self.packs.binary_search(pack).ok()
+    }
+
+    fn of(&self, kind: BlobKind) -> &Columns {
+        &self.columns[kind as usize]
+    }
+
+    fn place(&self, spot: &Spot) -> Place {
+        let Spot { pack, offset, length, uncompressed_length } = *spot;
+        Place { pack: self.packs[pack as usize], offset, length, uncompressed_length }
     }
 }
