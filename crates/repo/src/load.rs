@@ -1,23 +1,44 @@
-//! Load blobs: one by its id, or many of one pack in few requests.
+//! Load what is stored: the index, a pack's header, blobs one by one or many of a pack in few requests.
+
+mod header;
+mod index;
+mod requests;
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::Decoder;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{BlobId, PackId};
 use crate::index::{Index, Place};
+use crate::pack::open::{BadBlob, open_blob};
 use crate::repository::Repository;
 use tresor_backend::handle::Right;
+use tresor_backend::{ByteRange, ErrorKind};
 
 /// A worker's own buffers and decompressor for loading; made once, reused.
 pub struct Loader<'a, R: Right> {
-    pub(crate) repository: &'a Repository<R>,
-    pub(crate) decoder: Decoder,
+    repository: &'a Repository<R>,
+    decoder: Decoder,
+    /// Largest request for several blobs, in bytes.
+    at_most: u64,
+    /// For one request and its blobs.
+    buffers: Buffers,
+    /// The bytes of one blob, loaded alone.
+    single: Vec<u8>,
+}
+
+/// What came, opened in place, and a decompressed blob.
+#[derive(Default)]
+struct Buffers {
+    sealed: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 impl<R: Right> Repository<R> {
     /// A loader for one worker.
     pub fn loader(&self) -> Loader<'_, R> {
-        Loader { repository: self, decoder: Decoder::new() }
+        let at_most = requests::at_most(self.options.memory, self.parallel_loads());
+        let (buffers, single) = (Buffers::default(), Vec::new());
+        Loader { repository: self, decoder: Decoder::new(), at_most, buffers, single }
     }
 
     /// Loads one blob; every copy is tried. Convenient for a few; workers keep a [`Loader`].
@@ -37,14 +58,14 @@ impl<R: Right> Loader<'_, R> {
     /// # Errors
     /// [`crate::Error::UnknownBlob`], or the first copy's error when none is good.
     pub fn load(&mut self, index: &Index, kind: BlobKind, id: &BlobId, plain: &mut Vec<u8>) -> Result<()> {
-        let _ = (index, kind, id, plain);
-        unimplemented!()
+        self.load_copy(index, BlobHandle { kind, id: *id }, None, plain)
     }
 
     /// Loads `wanted` blobs of one pack, near ones in one request (gaps up to 1 MiB, requests up to 32 MiB,
     /// less when the budget is small), and hands each verified plaintext to `each` in order of offset.
     ///
-    /// A blob that cannot be loaded reaches `each` as an error, after its other copies were tried, and the rest goes on.
+    /// A blob that cannot be loaded reaches `each` as an error, after its other copies were tried, and the
+    /// rest goes on.
     ///
     /// # Errors
     /// The first error that `each` returns.
@@ -55,7 +76,109 @@ impl<R: Right> Loader<'_, R> {
         wanted: &mut [(BlobHandle, Place)],
         each: &mut dyn FnMut(BlobHandle, Result<&[u8]>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let _ = (index, pack, wanted, each);
-        unimplemented!()
+        wanted.sort_unstable_by_key(|(_, place)| place.offset);
+        let mut rest = &*wanted;
+        while let Some(blobs) = requests::next(&mut rest, self.at_most) {
+            let mut buffers = std::mem::take(&mut self.buffers);
+            let range = requests::range(blobs);
+            let loaded = load_range(self.repository, pack, range, &mut buffers.sealed);
+            for &(blob, place) in blobs {
+                let opened = match &loaded {
+                    Ok(()) => self.open(blob, place, range.offset, &mut buffers),
+                    Err(error) => Err(failed_request(error, pack, place)),
+                };
+                match opened {
+                    Ok(plain) => each(blob, Ok(plain))?,
+                    Err(failed) => {
+                        let other = self.load_copy(index, blob, Some(failed), &mut buffers.plain);
+                        each(blob, other.map(|()| &*buffers.plain))?;
+                    }
+                }
+            }
+            self.buffers = buffers;
+        }
+        Ok(())
     }
+
+    /// Opens one of the blobs whose bytes, from `start` of the pack on, were loaded.
+    fn open<'b>(
+        &mut self,
+        blob: BlobHandle,
+        place: Place,
+        start: u64,
+        buffers: &'b mut Buffers,
+    ) -> Result<&'b [u8], Failed> {
+        let start = (u64::from(place.offset) - start) as usize;
+        let sealed = &mut buffers.sealed[start..start + place.length as usize];
+        let key = &self.repository.key;
+        open_blob(key, &mut self.decoder, &place.entry(blob), sealed, &mut buffers.plain)
+            .map_err(|bad| Failed { place: Some(place), error: damaged(blob, place.pack, &bad) })
+    }
+
+    /// Loads any copy of a blob into `plain`, but not the one that `failed` before.
+    fn load_copy(
+        &mut self,
+        index: &Index,
+        blob: BlobHandle,
+        failed: Option<Failed>,
+        plain: &mut Vec<u8>,
+    ) -> Result<()> {
+        let (tried, mut first_error) = match failed {
+            Some(Failed { place, error }) => (place, Some(error)),
+            None => (None, None),
+        };
+        for place in index.copies(blob.kind, &blob.id).filter(|place| Some(*place) != tried) {
+            match self.try_copy(blob, place, plain) {
+                Ok(()) => return Ok(()),
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        Err(first_error.unwrap_or(Error::UnknownBlob { blob }))
+    }
+
+    fn try_copy(&mut self, blob: BlobHandle, place: Place, plain: &mut Vec<u8>) -> Result<()> {
+        let range = ByteRange { offset: place.offset.into(), length: place.length.into() };
+        load_range(self.repository, place.pack, range, &mut self.single)?;
+        let (key, entry) = (&self.repository.key, place.entry(blob));
+        let opened = match entry.uncompressed_length {
+            0 => open_blob(key, &mut self.decoder, &entry, &mut self.single, &mut Vec::new()).map(|found| {
+                plain.clear();
+                plain.extend_from_slice(found);
+            }),
+            _ => open_blob(key, &mut self.decoder, &entry, &mut self.single, plain).map(drop),
+        };
+        opened.map_err(|bad| damaged(blob, place.pack, &bad))
+    }
+}
+
+/// The copy of a blob that could not be loaded, if there is no use in trying it again, and why.
+struct Failed {
+    place: Option<Place>,
+    error: Error,
+}
+
+/// What the failure of a request for several blobs means for one of them.
+fn failed_request(error: &tresor_backend::Error, pack: PackId, place: Place) -> Failed {
+    // A file that is too short may still hold this blob.
+    let worth_a_try = error.kind() == ErrorKind::WrongSize;
+    let again = tresor_backend::Error::new(error.kind(), "load", pack.file());
+    Failed { place: (!worth_a_try).then_some(place), error: again.into() }
+}
+
+fn damaged(blob: BlobHandle, pack: PackId, bad: &BadBlob) -> Error {
+    Error::DamagedBlob { blob, pack, what: bad.to_string() }
+}
+
+/// Loads exactly a range of a pack.
+pub(crate) fn load_range<R: Right>(
+    repository: &Repository<R>,
+    pack: PackId,
+    range: ByteRange,
+    into: &mut Vec<u8>,
+) -> Result<(), tresor_backend::Error> {
+    repository.handle.load(pack.file(), range, into)?;
+    if into.len() as u64 == range.length {
+        return Ok(());
+    }
+    Err(tresor_backend::Error::new(ErrorKind::WrongSize, "load", pack.file()))
 }

@@ -1,24 +1,47 @@
 //! The upload session: takes blobs, leaves packs with a matching index.
 //!
 //! Order: blob → pack → index. [`Repository::upload`] returns only when all three are stored; a session
-//! that fails leaves unreferenced packs, which prune removes.
+//! that fails leaves unreferenced packs, which prune removes. One worker takes a blob from its hash to its
+//! pack (`saver`); it is kept from storing what another is storing by `claims`, and puts the blob into one
+//! of two packs by chance (`open_packs`). Full packs go to a few threads that seal their header, save them
+//! and, each after its packs, the index files (`finisher`).
 
-use crate::blob::BlobKind;
+mod claims;
+mod finisher;
+mod open_packs;
+mod outcome;
+mod saver;
+
+pub use saver::BlobSaver;
+
+use crate::blob::{BlobHandle, BlobKind};
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::crypto::Key;
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::index::Index;
-use crate::monitor::Monitor;
-use crate::repository::Repository;
+use crate::pack::body::Room;
+use crate::pack::writer::OpenPack;
+use crate::repository::{Options, Repository};
+use claims::Claims;
+use crossbeam_channel::Sender;
+use finisher::Finisher;
+use open_packs::OpenPacks;
+use outcome::Outcome;
+use std::thread;
 use tresor_backend::handle::MayAppend;
 
 /// An open upload; shared by all workers.
 pub struct Upload<'a> {
     index: &'a Index,
-}
-
-/// One worker's way into an upload: its compressor, decompressor and buffers.
-pub struct BlobSaver<'a> {
-    upload: &'a Upload<'a>,
+    key: &'a Key,
+    config: &'a Config,
+    options: &'a Options,
+    outcome: &'a Outcome,
+    claims: Claims,
+    packs: OpenPacks,
+    finished: Sender<OpenPack>,
 }
 
 /// What became of a blob.
@@ -28,7 +51,7 @@ pub struct Saved {
     pub id: BlobId,
     /// Whether this call added it (the repository lacked it, and no other worker was first).
     pub was_new: bool,
-    /// Length in the pack, sealed, with its header entry; 0 if it was not new.
+    /// Length in the pack, sealed, with its header entry, and 36 if it made the pack full; 0 if it was not new.
     pub stored_bytes: u64,
 }
 
@@ -52,46 +75,91 @@ impl<R: MayAppend> Repository<R> {
     /// not yet in this upload is new.
     ///
     /// # Errors
-    /// The error of `work`, or the first error of a pack or index upload (which also sets nothing else:
-    /// `save_blob` fails from then on, so that `work` ends soon).
+    /// The error of `work`, or the first error of a pack or index upload: `save_blob` fails from then on,
+    /// so that `work` ends soon.
     pub fn upload<T, E: From<Error>>(
         &self,
         index: &Index,
-        monitor: &dyn Monitor,
         work: impl FnOnce(&Upload<'_>) -> Result<T, E>,
     ) -> Result<(T, Uploaded), E> {
-        let _ = (index, monitor, work);
-        unimplemented!()
+        let outcome = Outcome::new(self.options.cancel.clone());
+        let finisher = Finisher::new(self, &outcome);
+        let connections = self.handle.capabilities().connections.max(1);
+        let worked = thread::scope(|scope| {
+            let (finished, queue) = crossbeam_channel::bounded(connections);
+            for _ in 0..connections {
+                let queue = queue.clone();
+                scope.spawn(|| finisher.run(queue));
+            }
+            let upload = Upload::new(self, index, &outcome, finished);
+            let worked = work(&upload);
+            match &worked {
+                Ok(_) => upload.finish_packs(),
+                Err(_) => outcome.abandon(),
+            }
+            worked // the queue ends with `upload`, and with it the finishers
+        });
+        outcome.take_failure()?;
+        let value = worked?;
+        finisher.save_last_index()?;
+        Ok((value, outcome.so_far()))
     }
 }
 
 impl<'a> Upload<'a> {
+    fn new<R: MayAppend>(
+        repository: &'a Repository<R>,
+        index: &'a Index,
+        outcome: &'a Outcome,
+        finished: Sender<OpenPack>,
+    ) -> Self {
+        let options = &repository.options;
+        let room = Room { budget: Budget::new(options.memory), folder: options.temporary_folder.clone() };
+        Upload {
+            index,
+            key: &repository.key,
+            config: &repository.config,
+            options,
+            outcome,
+            claims: Claims::default(),
+            packs: OpenPacks::new(room, options.pack_size),
+            finished,
+        }
+    }
+
     /// A saver for one worker.
     pub fn saver(&'a self) -> BlobSaver<'a> {
-        BlobSaver { upload: self }
+        BlobSaver::new(self)
     }
 
     /// Whether the blob is stored or part of this upload.
     pub fn contains(&self, kind: BlobKind, id: &BlobId) -> bool {
-        self.index.contains(kind, id)
+        self.index.contains(kind, id) || self.claims.contains(&BlobHandle { kind, id: *id })
     }
 
     /// What was added so far.
     pub fn so_far(&self) -> Uploaded {
-        Uploaded::default()
+        self.outcome.so_far()
+    }
+
+    /// Hands a pack to the finishers; blocks while too many wait.
+    fn finish_pack(&self, pack: OpenPack) -> Result<()> {
+        // The finishers take packs until the end, whatever fails: without them there is nothing to go on for.
+        self.finished.send(pack).map_err(|_| Error::Cancelled)
+    }
+
+    /// Hands over the packs that are not full.
+    fn finish_packs(&self) {
+        for kind in BlobKind::ALL {
+            let finished = self.packs.take(kind).and_then(|packs| {
+                packs.into_iter().flatten().try_for_each(|pack| self.finish_pack(pack))
+            });
+            if let Err(error) = finished {
+                self.outcome.fail(error);
+            }
+        }
     }
 }
 
-impl BlobSaver<'_> {
-    /// Returns the blob's id, saving the blob first if the repository lacks it.
-    ///
-    /// Hash → claim → compress → seal → verify → pack, all on this thread while the bytes are hot. Blocks
-    /// while too many packs wait for their upload, which bounds memory.
-    ///
-    /// # Errors
-    /// Only when the upload is already broken; the first cause is what [`Repository::upload`] returns.
-    pub fn save_blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<Saved> {
-        let _ = (kind, plain, self.upload.index);
-        unimplemented!()
-    }
-}
+#[cfg(test)]
+mod tests;
