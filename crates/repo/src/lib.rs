@@ -24,6 +24,8 @@ pub mod keyfile;
 pub mod cache;
 pub mod lock;
 pub mod repository;
+#[cfg(test)]
+mod testing;
 pub mod keys;
 pub mod budget;
 pub mod pack;

@@ -119,3 +119,26 @@ impl<'a> BlobSaver<'a> {
 fn too_large(kind: BlobKind, length: usize) -> Error {
     Error::TooLarge { what: format!("a {} blob", kind.word()), size: length as u64 }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::upload) fn broken_blobs_are_noticed(mut saver: BlobSaver<'_>) {
+        let plain = b"some text, some text, some text".repeat(9);
+        let (id, length) = (BlobId::of(&plain), plain.len() as u32);
+        for compress in [false, true] {
+            saver.seal(&plain, compress).unwrap();
+            saver.verify(id, length, compress).unwrap();
+            assert!(saver.verify(BlobId::of(b"other"), length, compress).is_err());
+            for at in 0..saver.sealed.len() {
+                saver.sealed[at] ^= 4;
+                assert!(saver.verify(id, length, compress).is_err());
+                saver.sealed[at] ^= 4;
+            }
+        }
+        // Sealed rightly, but compressed wrongly.
+        saver.seal(b"no frame", false).unwrap();
+        assert!(saver.verify(id, length, true).is_err());
+    }
+}

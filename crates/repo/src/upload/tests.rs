@@ -1,0 +1,258 @@
+use super::*;
+use crate::codec::Compression;
+use crate::id::PackId;
+use crate::index::Place;
+use crate::monitor::Silent;
+use crate::pack::header::{FRAME, pack_size};
+use crate::testing::{Numbers, Refusing, repository};
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tresor_backend::memory::Memory;
+use tresor_backend::{Backend, ErrorKind, FileKind, Full};
+
+type Blob = (BlobKind, Vec<u8>);
+
+/// Blobs of every size that matters here, some of them twice.
+fn sample(seed: u64, count: usize) -> Vec<Blob> {
+    let mut numbers = Numbers(seed | 1);
+    let mut blobs: Vec<Blob> = vec![(BlobKind::Data, vec![]), (BlobKind::Tree, b"{\"nodes\":[]}\n".to_vec())];
+    for _ in 0..count {
+        let kind = BlobKind::ALL[numbers.below(2) as usize];
+        let length = [0, 1, 33, 500, 3000, 20_000, 90_000][numbers.below(7) as usize];
+        let alphabet = [256, 3][numbers.below(2) as usize];
+        let blob = (kind, numbers.bytes(length, alphabet));
+        if numbers.below(4) == 0 {
+            blobs.push((BlobKind::ALL[numbers.below(2) as usize], blob.1.clone()));
+        }
+        blobs.push(blob);
+    }
+    blobs
+}
+
+/// Saves `blobs` with `threads` workers, each of which saves all of them, from another start.
+fn save_all(repository: &Repository<Full>, index: &Index, blobs: &[Blob], threads: usize) -> Result<Uploaded> {
+    let save = |upload: &Upload<'_>| {
+        thread::scope(|scope| {
+            let workers = (0..threads).map(|worker| {
+                scope.spawn(move || {
+                    let mut saver = upload.saver();
+                    let start = worker * blobs.len() / threads;
+                    for (kind, plain) in blobs[start..].iter().chain(&blobs[..start]) {
+                        let saved = saver.save_blob(*kind, plain)?;
+                        assert_eq!(saved.id, BlobId::of(plain));
+                        assert!(upload.contains(*kind, &saved.id));
+                    }
+                    Ok(())
+                })
+            });
+            let workers: Vec<_> = workers.collect();
+            workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+        })
+    };
+    repository.upload(index, save).map(|((), uploaded)| uploaded)
+}
+
+/// Every pack holds what the index says and nothing else, and is named by its hash.
+fn verify_packs(backend: &Memory, repository: &Repository<Full>, index: &Index) {
+    let by_pack = index.by_pack();
+    let listed = repository.list(FileKind::Pack).unwrap();
+    assert!(listed.iter().map(|pack| PackId::from_id(pack.id)).eq(index.packs()));
+    for (listed, (pack, totals)) in listed.iter().zip(index.pack_totals()) {
+        let entries = repository.load_pack_header(pack, listed.size).unwrap();
+        assert!(by_pack.blobs(&pack).map(|(blob, place)| place.entry(blob)).eq(entries.iter().copied()));
+        assert_eq!([pack_size(&entries), totals.size], [listed.size; 2]);
+        assert!(!totals.is_mixed());
+        let mut whole = Vec::new();
+        backend.load_whole(pack.file(), u64::MAX, &mut whole).unwrap();
+        assert_eq!(pack.as_bytes()[..], Sha256::digest(&whole)[..]);
+    }
+}
+
+fn check(blobs: &[Blob], version: u32, compression: Compression, memory: u64, threads: usize) {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, version, |options| {
+        (options.compression, options.memory) = (compression, memory);
+    });
+    let uploaded = save_all(&repository, &Index::default(), blobs, threads).unwrap();
+    let index = repository.load_index(&Silent).unwrap();
+    verify_packs(&backend, &repository, &index);
+    let expect: BTreeMap<(BlobKind, BlobId), &Vec<u8>> =
+        blobs.iter().map(|(kind, plain)| ((*kind, BlobId::of(plain)), plain)).collect();
+    assert!(index.iter().map(|(blob, _)| (blob.kind, blob.id)).eq(expect.keys().copied()), "each blob once");
+    for ((kind, id), plain) in &expect {
+        assert_eq!(&&repository.load_blob(&index, *kind, id).unwrap(), plain);
+        assert_eq!(index.plain_length(*kind, id), Some(plain.len() as u32));
+        let is_compressed = index.find(*kind, id).unwrap().uncompressed_length > 0;
+        let may_be = version == 2 && !plain.is_empty();
+        assert_eq!(is_compressed, may_be && (*kind == BlobKind::Tree || compression != Compression::Off));
+    }
+    assert_eq!(uploaded.data_blobs + uploaded.tree_blobs, expect.len() as u64);
+    assert_eq!(uploaded.plain_bytes, expect.values().map(|plain| plain.len() as u64).sum::<u64>());
+    let full = index.pack_totals().filter(|(pack, _)| {
+        let body = index.iter().filter(|(_, place)| place.pack == *pack).map(|(_, place)| place.length).sum::<u32>();
+        body >= repository.options.pack_size
+    });
+    let blobs_and_entries: u64 = index.pack_totals().map(|(_, totals)| totals.size - FRAME as u64).sum();
+    assert_eq!(uploaded.stored_bytes, blobs_and_entries + full.count() as u64 * FRAME as u64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_was_uploaded_is_loaded(
+        seed: u64, count in 0usize..60, version in 1u32..=2, threads in 1usize..5, spill: bool,
+        compression in prop::sample::select(vec![Compression::Auto, Compression::Off, Compression::Fastest])
+    ) {
+        check(&sample(seed, count), version, compression, if spill { 0 } else { 8 << 20 }, threads);
+    }
+}
+
+#[test]
+fn eight_racing_workers_store_each_blob_once() {
+    check(&sample(11, 300), 2, Compression::Auto, 4 << 20, 8);
+}
+
+#[test]
+fn a_second_upload_adds_only_what_is_new() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let (mut blobs, fresh) = (sample(5, 40), (BlobKind::Data, b"fresh".to_vec()));
+    save_all(&repository, &Index::default(), &blobs, 1).unwrap();
+    let index = repository.load_index(&Silent).unwrap();
+    assert_eq!(save_all(&repository, &index, &blobs, 2).unwrap(), Uploaded::default());
+    blobs.push(fresh);
+    assert_eq!(save_all(&repository, &index, &blobs, 2).unwrap().data_blobs, 1);
+    assert_eq!(repository.list(FileKind::Index).unwrap().len(), 2);
+    assert_eq!(repository.load_index(&Silent).unwrap().len(), index.len() + 1);
+}
+
+#[test]
+fn small_rests_end_in_one_pack_in_an_order_of_chance() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |options| options.pack_size = 1 << 20);
+    let blobs: Vec<Blob> = (0..100u8).map(|n| (BlobKind::Data, vec![n; 40])).collect();
+    save_all(&repository, &Index::default(), &blobs, 1).unwrap();
+    let index = repository.load_index(&Silent).unwrap();
+    let packs: Vec<PackId> = index.packs().collect();
+    assert_eq!(packs.len(), 1);
+    let stored: Vec<BlobId> = index.by_pack().blobs(&packs[0]).map(|(blob, _)| blob.id).collect();
+    let in_order: Vec<BlobId> = blobs.iter().map(|(_, plain)| BlobId::of(plain)).collect();
+    assert_ne!(stored, in_order, "a chance of 2 in 2^100");
+}
+
+#[test]
+fn a_pack_that_was_not_saved_is_in_no_index_and_its_error_is_told() {
+    for failing in [0, 1, 5] {
+        let saved = AtomicUsize::new(0);
+        let refuse = move |file: tresor_backend::FileName| {
+            file.kind() == FileKind::Pack && saved.fetch_add(1, Ordering::SeqCst) >= failing
+        };
+        let backend = Arc::new(Refusing { inner: Memory::new(), refuse });
+        let repository = repository(&backend, 2, |_| {});
+        match save_all(&repository, &Index::default(), &sample(3, 200), 3) {
+            Err(Error::Backend(error)) => assert_eq!(error.kind(), ErrorKind::NoSpace),
+            other => panic!("{other:?}"),
+        }
+        let stored: BTreeSet<PackId> =
+            repository.list(FileKind::Pack).unwrap().iter().map(|pack| PackId::from_id(pack.id)).collect();
+        let index = repository.load_index(&Silent).unwrap();
+        assert!(index.packs().all(|pack| stored.contains(&pack)));
+    }
+}
+
+#[test]
+fn an_index_that_was_not_saved_fails_the_upload() {
+    let refuse = |file: tresor_backend::FileName| file.kind() == FileKind::Index;
+    let backend = Arc::new(Refusing { inner: Memory::new(), refuse });
+    let repository = repository(&backend, 2, |_| {});
+    assert!(matches!(save_all(&repository, &Index::default(), &sample(3, 2), 1), Err(Error::Backend(_))));
+}
+
+#[test]
+fn an_upload_whose_work_fails_reports_that_and_lists_nothing() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let failed = repository.upload(&Index::default(), |upload| {
+        upload.saver().save_blob(BlobKind::Data, b"one")?;
+        Err::<(), Error>(Error::Refused("enough".into()))
+    });
+    assert!(matches!(failed, Err(Error::Refused(_))));
+    assert!(repository.list(FileKind::Index).unwrap().is_empty());
+}
+
+#[test]
+fn a_cancelled_upload_says_so() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let cancelled = repository.upload(&Index::default(), |upload| {
+        let mut saver = upload.saver();
+        saver.save_blob(BlobKind::Data, b"one")?;
+        repository.cancel().set(tresor_backend::cancel::Reason::Interrupted);
+        let _ = saver.save_blob(BlobKind::Data, b"two");
+        Ok::<(), Error>(())
+    });
+    assert!(matches!(cancelled, Err(Error::Cancelled)));
+    assert!(repository.list(FileKind::Index).unwrap().is_empty());
+}
+
+#[test]
+fn a_blob_that_breaks_after_sealing_is_noticed() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let broken = repository.upload(&Index::default(), |upload| {
+        saver::tests::broken_blobs_are_noticed(upload.saver());
+        Ok::<(), Error>(())
+    });
+    broken.unwrap();
+}
+
+#[test]
+fn damage_to_one_copy_is_survived_and_to_all_is_told() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let blobs = sample(9, 60);
+    for _ in 0..2 {
+        save_all(&repository, &Index::default(), &blobs, 1).unwrap();
+    }
+    let index = repository.load_index(&Silent).unwrap();
+    let mut places: Vec<(BlobHandle, Place)> = index.iter().collect();
+    let packs: BTreeSet<PackId> = index.packs().collect();
+    let good: Vec<u8> = blobs[20].1.clone();
+    let id = BlobId::of(&good);
+    let copies: Vec<Place> = index.copies(blobs[20].0, &id).collect();
+    assert_eq!(copies.len(), 2);
+    for (round, copy) in copies.iter().enumerate() {
+        let mut whole = Vec::new();
+        backend.load_whole(copy.pack.file(), u64::MAX, &mut whole).unwrap();
+        whole[copy.offset as usize + 20] ^= 1;
+        backend.plant(copy.pack.file(), whole);
+        let loaded = repository.load_blob(&index, blobs[20].0, &id);
+        match round {
+            0 => assert_eq!(loaded.unwrap(), good),
+            _ => assert!(matches!(loaded, Err(Error::DamagedBlob { .. })), "{loaded:?}"),
+        }
+    }
+    // Many at a time: every other blob still comes, each once and in order.
+    let mut loader = repository.loader();
+    let mut failed = Vec::new();
+    for pack in packs {
+        let mut wanted: Vec<_> = places.extract_if(.., |(_, place)| place.pack == pack).collect();
+        let mut came = Vec::new();
+        loader
+            .load_from_pack(&index, pack, &mut wanted, &mut |blob, plain| {
+                came.push(blob);
+                match plain {
+                    Ok(plain) => assert_eq!(BlobId::of(plain), blob.id),
+                    Err(_) => failed.push(blob.id),
+                }
+                Ok::<(), Error>(())
+            })
+            .unwrap();
+        assert!(wanted.iter().map(|(blob, _)| *blob).eq(came));
+    }
+    assert_eq!(failed, [id; 2]);
+}

@@ -1,0 +1,94 @@
+//! Repositories in memory, and backends that fail, for this crate's own tests.
+
+use crate::codec::Compression;
+use crate::config::Config;
+use crate::crypto::Key;
+use crate::id::{KeyId, RepoId};
+use crate::repository::{Options, Repository};
+use std::sync::Arc;
+use tresor_backend::memory::Memory;
+use tresor_backend::{
+    Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Full, Handle, Listed,
+    Payload, Result,
+};
+
+/// A repository with a new key over `backend`, used with 64 KiB packs unless `change` says otherwise.
+pub(crate) fn repository(
+    backend: &Arc<impl Backend + 'static>,
+    version: u32,
+    change: impl FnOnce(&mut Options),
+) -> Repository<Full> {
+    let mut options = Options {
+        compression: Compression::Auto,
+        pack_size: 64 * 1024,
+        verify_before_upload: true,
+        memory: 8 << 20,
+        temporary_folder: std::env::temp_dir(),
+        cancel: Cancel::new(),
+    };
+    change(&mut options);
+    let polynomial = tresor_chunker::Polynomial::random(|bytes| crate::random::fill(bytes));
+    Repository {
+        handle: Handle::new(Arc::clone(backend) as Arc<dyn Backend>),
+        key: Arc::new(Key::random().unwrap()),
+        key_id: KeyId::from_bytes([1; 32]),
+        config: Config { version, id: RepoId::from_bytes([2; 32]), polynomial: polynomial.unwrap() },
+        options,
+    }
+}
+
+/// Fails to save the files that `refuse` names.
+pub(crate) struct Refusing<F> {
+    pub(crate) inner: Memory,
+    pub(crate) refuse: F,
+}
+
+impl<F: Fn(FileName) -> bool + Send + Sync> Backend for Refusing<F> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+    fn create(&self) -> Result<()> {
+        self.inner.create()
+    }
+    fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
+        match (self.refuse)(file) {
+            true => Err(Error::new(ErrorKind::NoSpace, "save", file)),
+            false => self.inner.save(file, payload),
+        }
+    }
+    fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
+        self.inner.load(file, range, into)
+    }
+    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
+        self.inner.load_whole(file, at_most, into)
+    }
+    fn stat(&self, file: FileName) -> Result<u64> {
+        self.inner.stat(file)
+    }
+    fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        self.inner.list(kind, each)
+    }
+    fn remove(&self, file: FileName) -> Result<()> {
+        self.inner.remove(file)
+    }
+}
+
+/// Numbers that are the same in every run: xorshift.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    /// `length` bytes; `alphabet` of 256 cannot be compressed, a small one can.
+    pub(crate) fn bytes(&mut self, length: usize, alphabet: u64) -> Vec<u8> {
+        (0..length).map(|_| self.below(alphabet) as u8).collect()
+    }
+}
