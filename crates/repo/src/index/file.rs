@@ -3,13 +3,14 @@
 //! Read as restic reads it: keys in any case, unknown ones skipped, the last of equal ones counts, `null`
 //! says nothing. Entries go straight into rows; nothing of the file's shape is kept.
 
-use crate::blob::BlobKind;
+use crate::blob::{BlobHandle, BlobKind};
 use crate::id::{BlobId, PackId};
 use crate::index::columns::{Row, Spot};
 use crate::pack::Entry;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
@@ -19,6 +20,27 @@ pub(crate) struct IndexFile {
     pub(super) packs: Vec<PackId>,
     /// In the order of [`BlobKind::ALL`].
     pub(super) rows: [Vec<Row>; 2],
+}
+
+impl IndexFile {
+    /// The packs it names, in its order.
+    pub(crate) fn packs(&self) -> impl Iterator<Item = PackId> + '_ {
+        self.packs.iter().copied()
+    }
+
+    /// What it says of the pack at this position in its list.
+    pub(crate) fn said_of(&self, number: usize) -> BTreeSet<(BlobHandle, u32, u32, u32)> {
+        let of_kind = |kind: BlobKind| {
+            let rows = &self.rows[kind as usize]; // as they were read: pack after pack
+            let first = rows.partition_point(|row| (row.spot.pack as usize) < number);
+            let of_pack = rows[first..].iter().take_while(move |row| row.spot.pack as usize == number);
+            of_pack.map(move |Row { id, spot }| {
+                let blob = BlobHandle { kind, id: BlobId::from_bytes(*id) };
+                (blob, spot.offset, spot.length, spot.uncompressed_length)
+            })
+        };
+        BlobKind::ALL.into_iter().flat_map(of_kind).collect()
+    }
 }
 
 /// Reads an index file of a repository of this version.

@@ -100,7 +100,7 @@ impl Index {
     }
 
     /// Every pack named by an index file, sorted.
-    pub fn packs(&self) -> impl Iterator<Item = PackId> + '_ {
+    pub fn packs(&self) -> impl ExactSizeIterator<Item = PackId> + '_ {
         self.packs.iter().copied()
     }
 

@@ -1,0 +1,129 @@
+//! Read one pack from front to back and verify every byte of it.
+
+use crate::check::finding::{Finding, PackFault};
+use crate::check::pieces::pieces;
+use crate::codec::Decoder;
+use crate::error::{Error, Result};
+use crate::id::PackId;
+use crate::load::load_range;
+use crate::pack::Entry;
+use crate::pack::header::{self, LENGTH_FIELD};
+use crate::pack::open::{BadBlob, open_blob};
+use crate::repository::Repository;
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use tresor_backend::ByteRange;
+use tresor_backend::handle::Right;
+
+/// A worker's buffers for checking packs; made once, reused.
+pub(super) struct PackReader<'a, R: Right> {
+    repository: &'a Repository<R>,
+    decoder: Decoder,
+    loaded: Vec<u8>,
+    unpacked: Vec<u8>,
+}
+
+impl<'a, R: Right> PackReader<'a, R> {
+    pub(super) fn new(repository: &'a Repository<R>) -> Self {
+        PackReader { repository, decoder: Decoder::new(), loaded: Vec::new(), unpacked: Vec::new() }
+    }
+
+    /// Reads the pack that should hold `entries`, sorted by offset; if something is wrong, once more.
+    pub(super) fn check(&mut self, pack: PackId, entries: &[Entry]) -> Option<Finding> {
+        let first = match self.read(pack, entries) {
+            Ok(faults) if faults.is_empty() => return None,
+            first => first,
+        };
+        match (first, self.read(pack, entries)) {
+            (Ok(mut faults), Ok(now)) if now.is_empty() => {
+                faults.push(PackFault::GoodAtSecondTry);
+                Some(Finding::PackDamaged { pack, faults })
+            }
+            (_, Ok(now)) if now.is_empty() => None, // the request failed, not the pack
+            (_, Ok(faults)) => Some(Finding::PackDamaged { pack, faults }),
+            (_, Err(cause)) => Some(Finding::PackUnreadable { pack, cause }),
+        }
+    }
+
+    fn read(&mut self, pack: PackId, entries: &[Entry]) -> Result<Vec<PackFault>> {
+        let (pieces, mut faults) = (pieces(entries), Vec::new());
+        if !pieces.contiguous {
+            faults.push(PackFault::NotContiguous);
+        }
+        let mut hasher = Sha256::new();
+        let mut position = 0;
+        for piece in pieces.in_order {
+            position = piece.bytes.end;
+            self.load(pack, piece.bytes.clone())?;
+            hasher.update(&self.loaded);
+            for entry in &entries[piece.entries] {
+                faults.extend(self.open(entry, piece.bytes.start));
+            }
+        }
+        for entry in pieces.overlapping.into_iter().map(|number| &entries[number]) {
+            let start = u64::from(entry.offset);
+            self.load(pack, start..start + u64::from(entry.length))?;
+            faults.extend(self.open(entry, start));
+        }
+        self.load(pack, position..position.max(header::pack_size(entries)))?;
+        hasher.update(&self.loaded);
+        let hash = PackId::from_bytes(hasher.finalize().into());
+        match hash == pack {
+            true => faults.extend(self.check_header(entries)),
+            false => faults.push(PackFault::OtherHash(hash)), // the header needs no second complaint
+        }
+        Ok(faults)
+    }
+
+    fn load(&mut self, pack: PackId, bytes: Range<u64>) -> Result<()> {
+        if self.repository.cancel().is_set() {
+            return Err(Error::Cancelled);
+        }
+        let range = ByteRange { offset: bytes.start, length: bytes.end - bytes.start };
+        Ok(load_range(self.repository, pack, range, &mut self.loaded)?)
+    }
+
+    /// Opens one of the blobs in the loaded bytes, which begin at `start` of the pack.
+    fn open(&mut self, entry: &Entry, start: u64) -> Option<PackFault> {
+        let at = (u64::from(entry.offset) - start) as usize;
+        let sealed = &mut self.loaded[at..at + entry.length as usize];
+        let opened = open_blob(&self.repository.key, &mut self.decoder, entry, sealed, &mut self.unpacked);
+        let (blob, declared) = (entry.blob, entry.uncompressed_length as usize);
+        match opened {
+            Ok(plain) if declared == 0 || plain.len() == declared => None,
+            Ok(plain) => {
+                let what = format!("its length is {}, not {declared} as the index says", plain.len());
+                Some(PackFault::WrongBlob { blob, what })
+            }
+            Err(BadBlob::NotAuthentic(_)) => Some(PackFault::NotAuthentic { blob }),
+            Err(bad) => Some(PackFault::WrongBlob { blob, what: bad.to_string() }),
+        }
+    }
+
+    /// Compares the header, at the end of the loaded bytes, with the index.
+    fn check_header(&mut self, entries: &[Entry]) -> Vec<PackFault> {
+        let listed = match self.open_header() {
+            Ok(listed) => listed,
+            Err(what) => return vec![PackFault::Header(what)],
+        };
+        let size = |entries: &[Entry]| entries.iter().map(|entry| entry.size() as u64).sum::<u64>();
+        let (expected, got) = (size(entries), size(&listed));
+        let wrong_size = (expected != got).then_some(PackFault::HeaderSize { expected, got });
+        let is_indexed = |entry: &Entry| {
+            let from = entries.partition_point(|other| other.offset < entry.offset);
+            entries[from..].iter().take_while(|other| other.offset == entry.offset).any(|other| other == entry)
+        };
+        let not_indexed = listed.iter().filter(|entry| !is_indexed(entry));
+        wrong_size.into_iter().chain(not_indexed.map(|entry| PackFault::NotInIndex(entry.blob))).collect()
+    }
+
+    fn open_header(&mut self) -> Result<Vec<Entry>, String> {
+        let (rest, field) =
+            self.loaded.split_last_chunk_mut::<LENGTH_FIELD>().ok_or("there is no room for a header")?;
+        let size = (rest.len() + LENGTH_FIELD) as u64;
+        let length = header::sealed_length(*field, size).map_err(|bad| bad.to_string())?;
+        let start = rest.len() - length;
+        let opened = self.repository.key.open_in_place(&mut rest[start..]).map_err(|bad| bad.to_string())?;
+        header::decode(opened).map_err(|bad| bad.to_string())
+    }
+}
