@@ -52,6 +52,13 @@ impl<R: Right> Repository<R> {
     }
 }
 
+impl<R: Right> Repository<R> {
+    /// Drops a copy of a wrong pack from the local cache; whether there was one, so that loading again may help.
+    pub(crate) fn distrust(&self, pack: PackId) -> bool {
+        self.cache.as_ref().is_some_and(|cache| cache.distrust(pack.file()))
+    }
+}
+
 impl<R: Right> Loader<'_, R> {
     /// Loads one blob into `plain` (cleared first), its hash verified; every copy is tried.
     ///
@@ -111,8 +118,11 @@ impl<R: Right> Loader<'_, R> {
         let start = (u64::from(place.offset) - start) as usize;
         let sealed = &mut buffers.sealed[start..start + place.length as usize];
         let key = &self.repository.key;
-        open_blob(key, &mut self.decoder, &place.entry(blob), sealed, &mut buffers.plain)
-            .map_err(|bad| Failed { place: Some(place), error: damaged(blob, place.pack, &bad) })
+        open_blob(key, &mut self.decoder, &place.entry(blob), sealed, &mut buffers.plain).map_err(|bad| {
+            // A wrong copy in the cache says nothing of the repository: then the same place is worth a try.
+            let tried = if self.repository.distrust(place.pack) { None } else { Some(place) };
+            Failed { place: tried, error: damaged(blob, place.pack, &bad) }
+        })
     }
 
     /// Loads any copy of a blob into `plain`, but not the one that `failed` before.
@@ -128,7 +138,11 @@ impl<R: Right> Loader<'_, R> {
             None => (None, None),
         };
         for place in index.copies(blob.kind, &blob.id).filter(|place| Some(*place) != tried) {
-            match self.try_copy(blob, place, plain) {
+            let mut tried = self.try_copy(blob, place, plain);
+            if tried.is_err() && self.repository.distrust(place.pack) {
+                tried = self.try_copy(blob, place, plain);
+            }
+            match tried {
                 Ok(()) => return Ok(()),
                 Err(error) => drop(first_error.get_or_insert(error)),
             }

@@ -3,7 +3,7 @@
 use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
-use crate::id::{KeyId, RepoId};
+use crate::id::KeyId;
 use crate::repository::{Options, Repository};
 use std::sync::Arc;
 use tresor_backend::memory::Memory;
@@ -27,14 +27,13 @@ pub(crate) fn repository(
         cancel: Cancel::new(),
     };
     change(&mut options);
-    let polynomial = tresor_chunker::Polynomial::random(|bytes| crate::random::fill(bytes));
-    Repository {
-        handle: Handle::new(Arc::clone(backend) as Arc<dyn Backend>),
-        key: Arc::new(Key::random().unwrap()),
-        key_id: KeyId::from_bytes([1; 32]),
-        config: Config { version, id: RepoId::from_bytes([2; 32]), polynomial: polynomial.unwrap() },
+    Repository::assemble(
+        Handle::new(Arc::clone(backend) as Arc<dyn Backend>),
+        Key::random().unwrap(),
+        KeyId::from_bytes([1; 32]),
+        Config::new(version, None).unwrap(),
         options,
-    }
+    )
 }
 
 /// Fails to save the files that `refuse` names.

@@ -151,9 +151,10 @@ impl<'a> Upload<'a> {
     /// Hands over the packs that are not full.
     fn finish_packs(&self) {
         for kind in BlobKind::ALL {
-            let finished = self.packs.take(kind).and_then(|packs| {
-                packs.into_iter().flatten().try_for_each(|pack| self.finish_pack(pack))
-            });
+            let finished = self
+                .packs
+                .take(kind)
+                .and_then(|packs| packs.into_iter().flatten().try_for_each(|pack| self.finish_pack(pack)));
             if let Err(error) = finished {
                 self.outcome.fail(error);
             }

@@ -34,7 +34,9 @@ impl<'a, R: Right> PackReader<'a, R> {
             Ok(faults) if faults.is_empty() => return None,
             first => first,
         };
+        let was_cached = self.repository.distrust(pack);
         match (first, self.read(pack, entries)) {
+            (Ok(_), Ok(now)) if now.is_empty() && was_cached => None, // only the copy was wrong
             (Ok(mut faults), Ok(now)) if now.is_empty() => {
                 faults.push(PackFault::GoodAtSecondTry);
                 Some(Finding::PackDamaged { pack, faults })
@@ -111,7 +113,10 @@ impl<'a, R: Right> PackReader<'a, R> {
         let wrong_size = (expected != got).then_some(PackFault::HeaderSize { expected, got });
         let is_indexed = |entry: &Entry| {
             let from = entries.partition_point(|other| other.offset < entry.offset);
-            entries[from..].iter().take_while(|other| other.offset == entry.offset).any(|other| other == entry)
+            entries[from..]
+                .iter()
+                .take_while(|other| other.offset == entry.offset)
+                .any(|other| other == entry)
         };
         let not_indexed = listed.iter().filter(|entry| !is_indexed(entry));
         wrong_size.into_iter().chain(not_indexed.map(|entry| PackFault::NotInIndex(entry.blob))).collect()

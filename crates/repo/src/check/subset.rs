@@ -154,7 +154,9 @@ mod tests {
         ok("1k", ReadSubset::Bytes(1024));
         ok("3T", ReadSubset::Bytes(3 << 40));
         let bad = |text: &str, expect| assert_eq!(text.parse::<ReadSubset>(), Err(expect), "{text}");
-        for text in ["", "x", "1024", "1kb", "1/2/3", "1/2x", "-1", "5 %", "5000000000000T", "k", "1,5%", "+1/2", "é"] {
+        for text in
+            ["", "x", "1024", "1kb", "1/2/3", "1/2x", "-1", "5 %", "5000000000000T", "k", "1,5%", "+1/2", "é"]
+        {
             bad(text, BadSubset::Form);
         }
         ["0/2", "2/1", "257/256"].into_iter().for_each(|text| bad(text, BadSubset::Numbers));

@@ -102,7 +102,9 @@ fn every_flipped_bit_is_found_in_its_pack_alone() {
             bad[at] ^= 1 << numbers.below(8);
             sample.backend.plant(pack.file(), bad);
             let findings = sample.check();
-            let [Finding::PackDamaged { pack: found, faults }] = &findings[..] else { panic!("{findings:?}") };
+            let [Finding::PackDamaged { pack: found, faults }] = &findings[..] else {
+                panic!("{findings:?}")
+            };
             assert_eq!(*found, pack);
             assert!(matches!(faults.last(), Some(PackFault::OtherHash(_))));
             assert_eq!(faults.len(), if at < header { 2 } else { 1 }, "{at} of {header}: {faults:?}");

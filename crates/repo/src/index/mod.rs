@@ -109,6 +109,15 @@ impl Index {
         self.pack_number(pack).is_some()
     }
 
+    /// Every pack that holds a tree blob, sorted.
+    pub fn tree_packs(&self) -> impl Iterator<Item = PackId> + '_ {
+        let mut holds_trees = vec![false; self.packs.len()];
+        for (_, spot) in self.of(BlobKind::Tree).iter() {
+            holds_trees[spot.pack as usize] = true;
+        }
+        self.packs().zip(holds_trees).filter_map(|(pack, holds)| holds.then_some(pack))
+    }
+
     fn pack_number(&self, pack: &PackId) -> Option<usize> {
         self.packs.binary_search(pack).ok()
     }

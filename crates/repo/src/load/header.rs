@@ -25,7 +25,8 @@ impl<R: Right> Repository<R> {
         let mut tail = Vec::new();
         let at_first = (ENTRIES_AT_FIRST * COMPRESSED_ENTRY + FRAME) as u64;
         self.load_tail(pack, size, at_first.min(size), &mut tail)?;
-        let length = header::sealed_length(last_field(&tail), size).map_err(|bad| damaged(bad.to_string()))?;
+        let length =
+            header::sealed_length(last_field(&tail), size).map_err(|bad| damaged(bad.to_string()))?;
         if length + LENGTH_FIELD > tail.len() {
             self.load_tail(pack, size, (length + LENGTH_FIELD) as u64, &mut tail)?;
         }

@@ -25,7 +25,17 @@ impl<R: Right> Repository<R> {
         for (_, file) in self.load_index_files(monitor, true)? {
             files.push(file?);
         }
-        merge(files).map_err(|bad| Error::Refused(bad.to_string()))
+        let index = merge(files).map_err(|bad| Error::Refused(bad.to_string()))?;
+        self.tell_cache(&index);
+        Ok(index)
+    }
+
+    /// Tells the local cache which packs are worth a copy, and which copies are not needed any more.
+    fn tell_cache(&self, index: &Index) {
+        if let Some(cache) = &self.cache {
+            cache.retain_packs(|pack| index.contains_pack(pack));
+            index.tree_packs().for_each(|pack| cache.note_tree_pack(pack));
+        }
     }
 
     /// Loads every index file, in the order of their ids; with `stop` no more are begun after the first failure.

@@ -82,7 +82,10 @@ mod tests {
     fn what_a_wrong_index_says_makes_requests_of_its_own() {
         assert_eq!(split(&[(5, 10), (5, 10), (14, 1)], LARGEST), [(5, 10, 1), (5, 10, 1), (14, 1, 1)]);
         let whole = u64::from(u32::MAX);
-        assert_eq!(split(&[(0, u32::MAX), (u32::MAX, u32::MAX)], LARGEST), [(0, whole, 1), (whole, whole, 1)]);
+        assert_eq!(
+            split(&[(0, u32::MAX), (u32::MAX, u32::MAX)], LARGEST),
+            [(0, whole, 1), (whole, whole, 1)]
+        );
         assert_eq!(at_most(0, 0), SMALLEST);
         assert_eq!(at_most(u64::MAX, 1), LARGEST);
         assert_eq!(at_most(48 << 20, 2), 12 << 20);

@@ -1,5 +1,6 @@
 //! Finish packs: seal the header, save the pack, and, when that is confirmed, list it in an index file.
 
+use crate::blob::BlobKind;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::id::PackId;
@@ -45,10 +46,20 @@ impl<'a, R: MayAppend> Finisher<'a, R> {
     fn finish(&self, pack: OpenPack) -> Result<()> {
         let tail = self.seal_header(&pack)?;
         let id = PackId::from_bytes(pack.body().hash_with(&tail));
+        self.tell_cache(id, &pack);
         self.repository.handle.save(id.file(), &pack.body().payload(&tail))?;
         let (now, _) = clock::now();
         let due = self.pending().add(id, pack.into_entries(), now);
         due.map_or(Ok(()), |packs| self.save_index(&packs))
+    }
+
+    /// Has the local cache keep packs of trees.
+    fn tell_cache(&self, id: PackId, pack: &OpenPack) {
+        let holds_trees = pack.entries().iter().any(|entry| entry.blob.kind == BlobKind::Tree);
+        match &self.repository.cache {
+            Some(cache) if holds_trees => cache.note_tree_pack(id),
+            _ => {}
+        }
     }
 
     /// The sealed header and its length, verified.

@@ -28,7 +28,15 @@ impl<'a> BlobSaver<'a> {
     pub(super) fn new(upload: &'a Upload<'a>) -> Self {
         let (first, sealed, opened) = (Vec::new(), Vec::new(), Vec::new());
         let encoder = Encoder::new(upload.options.compression);
-        BlobSaver { upload, encoder, decoder: Decoder::new(), chance: Chance::default(), first, sealed, opened }
+        BlobSaver {
+            upload,
+            encoder,
+            decoder: Decoder::new(),
+            chance: Chance::default(),
+            first,
+            sealed,
+            opened,
+        }
     }
 
     /// Returns the blob's id, saving the blob first if the repository lacks it.

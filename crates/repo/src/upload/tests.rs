@@ -33,7 +33,12 @@ fn sample(seed: u64, count: usize) -> Vec<Blob> {
 }
 
 /// Saves `blobs` with `threads` workers, each of which saves all of them, from another start.
-fn save_all(repository: &Repository<Full>, index: &Index, blobs: &[Blob], threads: usize) -> Result<Uploaded> {
+fn save_all(
+    repository: &Repository<Full>,
+    index: &Index,
+    blobs: &[Blob],
+    threads: usize,
+) -> Result<Uploaded> {
     let save = |upload: &Upload<'_>| {
         thread::scope(|scope| {
             let workers = (0..threads).map(|worker| {
@@ -92,7 +97,8 @@ fn check(blobs: &[Blob], version: u32, compression: Compression, memory: u64, th
     assert_eq!(uploaded.data_blobs + uploaded.tree_blobs, expect.len() as u64);
     assert_eq!(uploaded.plain_bytes, expect.values().map(|plain| plain.len() as u64).sum::<u64>());
     let full = index.pack_totals().filter(|(pack, _)| {
-        let body = index.iter().filter(|(_, place)| place.pack == *pack).map(|(_, place)| place.length).sum::<u32>();
+        let body =
+            index.iter().filter(|(_, place)| place.pack == *pack).map(|(_, place)| place.length).sum::<u32>();
         body >= repository.options.pack_size
     });
     let blobs_and_entries: u64 = index.pack_totals().map(|(_, totals)| totals.size - FRAME as u64).sum();
