@@ -69,7 +69,7 @@ pub fn backup<R: MayAppend>(
     let start = now(options);
     let paths = source.paths();
     let ((tree, counts), uploaded) = repository
-        .upload(index, monitor, |upload| read_source(repository, index, upload, source, options, monitor))?;
+        .upload(index, |upload| read_source(repository, index, upload, source, options, monitor))?;
     let summary = summary(&counts, &uploaded, start, now(options));
     let problems = counts.problems.load(Ordering::Relaxed);
 
