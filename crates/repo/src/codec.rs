@@ -111,12 +111,13 @@ impl Decoder {
                 reserve(out, start, room, at_most)?;
             } else if out.len() == out.capacity() {
                 let doubled = (out.len() - start) as u64;
-                reserve(out, start, doubled.clamp(FIRST_ROOM, at_most.saturating_add(1)), at_most)?;
+                reserve(out, start, doubled.max(FIRST_ROOM), at_most)?;
             }
             let (read, written) = (input.pos(), out.len());
-            let mut output = OutBuffer::around_pos(out, written);
-            let hint = self.context.decompress_stream(&mut output, &mut input).map_err(bad_frame)?;
-            drop(output);
+            let hint = self
+                .context
+                .decompress_stream(&mut OutBuffer::around_pos(out, written), &mut input)
+                .map_err(bad_frame)?;
             if (out.len() - start) as u64 > at_most {
                 return Err(too_long(at_most));
             }
@@ -215,18 +216,28 @@ mod tests {
         assert!(decode(&bomb, 1 << 20).is_err());
     }
 
+    /// A frame that does not say how much it holds.
+    fn silent_frame(plain: &[u8]) -> Vec<u8> {
+        let mut frame: Vec<u8> = Vec::with_capacity(plain.len() + 1000);
+        let mut context = CCtx::create();
+        let mut output = OutBuffer::around(&mut frame);
+        context.compress_stream(&mut output, &mut InBuffer::around(plain)).unwrap();
+        assert_eq!(context.end_stream(&mut output), Ok(0));
+        frame
+    }
+
     #[test]
     fn content_of_unknown_length_grows_as_it_comes() {
         let plain = sample(300_000);
-        let mut frame: Vec<u8> = Vec::with_capacity(400_000);
-        let mut context = CCtx::create();
-        let mut output = OutBuffer::around(&mut frame);
-        context.compress_stream(&mut output, &mut InBuffer::around(&plain)).unwrap();
-        assert_eq!(context.end_stream(&mut output), Ok(0));
-        drop(output);
+        let frame = silent_frame(&plain);
         assert!(matches!(zstd_safe::get_frame_content_size(&frame), Ok(None)));
         assert_eq!(decode(&frame, 300_000).unwrap(), plain);
-        assert!(decode(&frame, 299_999).is_err());
+        for at_most in [0, 1, 63, 65_000, 65_536, 299_999] {
+            assert!(decode(&frame, at_most).is_err());
+        }
+        assert_eq!(decode(&silent_frame(b"short"), 5).unwrap(), b"short");
+        assert!(decode(&silent_frame(b"short"), 4).is_err());
+        assert!(decode(&silent_frame(&vec![0; 50 << 20]), 1 << 20).is_err());
     }
 
     #[test]
