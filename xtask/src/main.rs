@@ -5,6 +5,7 @@ mod process;
 mod project;
 
 mod bench;
+mod campaign;
 mod peers;
 mod tidy;
 
@@ -30,6 +31,8 @@ enum Command {
     Tidy,
     /// Measures tresor beside every peer it finds, and writes the table to the docs.
     Bench(bench::Arguments),
+    /// Long runs that try to break things.
+    Campaign(campaign::Arguments),
     #[command(hide = true)]
     Measure(bench::measure::Arguments),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Campaign(arguments) => campaign::run(&arguments),
         Command::Measure(arguments) => bench::measure::run(&arguments),
     };
     match outcome {

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let dir = project::folder().join(&arguments.dir);
     fs::create_dir_all(&dir)?;
     let dir = dir.canonicalize()?;
-    let contenders = contender::find(&arguments.peers, tresor(arguments)?, &dir)?;
+    let contenders = contender::find(&arguments.peers, program(arguments.tresor.as_deref())?, &dir)?;
     let mut failures = Vec::new();
     for set in &arguments.data {
         let mut bench = Bench {
@@ -94,9 +94,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// The program to measure.
-fn tresor(arguments: &Arguments) -> Result<PathBuf> {
-    if let Some(program) = &arguments.tresor {
+/// tresor itself: `given`, or built for release.
+pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(program) = given {
         return Ok(program.canonicalize()?);
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

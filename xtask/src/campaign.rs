@@ -1,0 +1,133 @@
+//! Campaigns: long seeded runs that try to lose a backup.
+
+use crate::{Result, bench};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tresor_testkit::{Client, Random, Run, Spec, compare_trees, fixtures, generate, mutate};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    campaign: Campaign,
+}
+
+#[derive(clap::Subcommand)]
+enum Campaign {
+    /// Kills backups at seeded moments; earlier snapshots, restic's check and the next backup must not mind.
+    Kill {
+        /// How many backups are killed.
+        #[arg(long, default_value_t = 100)]
+        times: u32,
+        /// What the moments and the changes of the source follow from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program to torment; built for release if not given.
+        #[arg(long)]
+        tresor: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Campaign::Kill { times, seed, tresor } = &arguments.campaign;
+    let folder = tempfile::tempdir()?;
+    let mut kill = Kill::begin(&bench::program(tresor.as_deref())?, folder.path(), *seed)?;
+    let mut killed = 0;
+    for time in 1..=*times {
+        let hit = kill.once(time).map_err(|e| format!("seed {seed}, kill {time}: {e}"))?;
+        killed += u32::from(hit);
+        println!("{time}/{times}: {}", if hit { "killed" } else { "it was done before" });
+    }
+    println!("{killed} of {times} backups were killed while they ran; nothing was lost");
+    Ok(())
+}
+
+/// A repository, a source that changes, and the first snapshot, which has to survive everything.
+struct Kill {
+    tresor: Client,
+    restic: Client,
+    source: PathBuf,
+    original: PathBuf,
+    first: String,
+    folder: PathBuf,
+    random: Random,
+    /// How long a backup takes that nobody kills.
+    whole: Duration,
+    _repository: fixtures::Unpacked,
+}
+
+impl Kill {
+    fn begin(program: &Path, folder: &Path, seed: u64) -> Result<Self> {
+        let repository = fixtures::empty_repository();
+        let spec = Spec { files: 400, directories: 40, largest: 1 << 20 };
+        let (source, original) = (folder.join("source"), folder.join("original"));
+        generate(&source, seed, &spec);
+        generate(&original, seed, &spec);
+        let tresor = Client::tresor(program, &repository.path).within(folder);
+        let summary = done(tresor.run(["backup", "--json", "source"]))?.message("summary");
+        let mut kill = Kill {
+            restic: Client::restic(&repository.path),
+            first: summary["snapshot_id"].as_str().unwrap_or_default().to_owned(),
+            tresor,
+            source,
+            original,
+            folder: folder.to_owned(),
+            random: Random::new(seed),
+            whole: Duration::ZERO,
+            _repository: repository,
+        };
+        kill.change();
+        let start = Instant::now();
+        done(kill.tresor.run(["backup", "source"]))?;
+        kill.whole = start.elapsed();
+        Ok(kill)
+    }
+
+    /// Enough for several packs to be written.
+    fn change(&mut self) {
+        mutate(&self.source, self.random.word(), 30.0);
+        let noise = self.random.bytes(24 << 20);
+        std::fs::write(self.source.join("noise"), noise).expect("our own source can be written to");
+    }
+
+    /// Kills one backup and looks at everything; whether it was still running.
+    fn once(&mut self, time: u32) -> Result<bool> {
+        self.change();
+        let moment = self.whole.mul_f64(self.random.below(1_100) as f64 / 1_000.0);
+        let mut command = self.tresor.command(["backup", "source"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        std::thread::sleep(moment);
+        let hit = child.try_wait()?.is_none();
+        child.kill()?;
+        child.wait()?;
+        self.restores(&self.first, &self.original)?;
+        done(self.restic.run(["unlock"]))?;
+        done(self.restic.run(["check"].iter().chain(time.is_multiple_of(10).then_some(&"--read-data"))))?;
+        done(self.tresor.run(["backup", "source"]))?;
+        if time.is_multiple_of(10) {
+            self.restores("latest", &self.source)?;
+        }
+        Ok(hit)
+    }
+
+    fn restores(&self, snapshot: &str, expect: &Path) -> Result<()> {
+        let target = self.folder.join("target");
+        done(
+            self.tresor
+                .run(["restore", snapshot, "--target"].map(Path::new).into_iter().chain([target.as_path()])),
+        )?;
+        let differences = compare_trees(expect, &target.join("source"));
+        std::fs::remove_dir_all(&target)?;
+        match differences.first() {
+            None => Ok(()),
+            Some(first) => {
+                Err(format!("snapshot {snapshot} came back with {} differences: {first}", differences.len())
+                    .into())
+            }
+        }
+    }
+}
+
+fn done(run: Run) -> Result<Run> {
+    if run.code == Some(0) { Ok(run) } else { Err(run.to_string().into()) }
+}
