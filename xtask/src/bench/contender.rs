@@ -2,7 +2,7 @@
 
 use super::row::Row;
 use crate::{Result, process};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub(super) struct Contender {
     version: String,
     folder: PathBuf,
     repository_bytes: Cell<u64>,
+    /// The name of the newest backup, for a program that wants every backup to have one (borg).
+    newest: RefCell<String>,
 }
 
 /// tresor, and those of `peers` that are there.
@@ -61,7 +63,14 @@ impl Contender {
         let version = process::output(Command::new(&program).arg(argument))?;
         let version = version.split_whitespace().nth(1).unwrap_or("?").to_owned();
         let folder = dir.join(kind.name());
-        Ok(Contender { kind, program, version, folder, repository_bytes: Cell::new(0) })
+        Ok(Contender {
+            kind,
+            program,
+            version,
+            folder,
+            repository_bytes: Cell::new(0),
+            newest: RefCell::default(),
+        })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -160,12 +169,21 @@ impl Contender {
     ) -> Vec<OsString> {
         command.env("BORG_PASSPHRASE", PASSWORD).env("BORG_REPO", self.repository());
         command.env("BORG_BASE_DIR", &self.folder);
-        let archive = "::backup-0";
+        let prefix = match row {
+            Row::Backup => Some("first"),
+            Row::NoChange => Some("same"),
+            Row::Changed => Some("changed"),
+            _ => None,
+        };
+        if let Some(prefix) = prefix {
+            self.newest.replace(format!("::{prefix}-{round}"));
+        }
+        let archive = &*self.newest.borrow();
         match row {
             Row::Init => words(&["init", "--encryption=repokey-blake2"]),
-            Row::Backup => with(&["create", "--compression=zstd,3", archive], source),
-            Row::NoChange => with(&["create", "--compression=zstd,3", &format!("::same-{round}")], source),
-            Row::Changed => with(&["create", "--compression=zstd,3", &format!("::changed-{round}")], source),
+            Row::Backup | Row::NoChange | Row::Changed => {
+                with(&["create", "--compression=zstd,3", archive], source)
+            }
             Row::Snapshots => words(&["list"]),
             Row::Ls => words(&["list", archive]),
             Row::Check => words(&["check"]),

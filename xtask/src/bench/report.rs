@@ -141,8 +141,9 @@ fn machine() -> Result<String> {
     let kilobytes: f64 = memory.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
     let cores = std::thread::available_parallelism()?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let kernel = kernel.split(['-', '\n']).next().unwrap_or_default();
     let gibibytes = kilobytes / f64::from(1 << 20);
-    Ok(format!("{cores} cores ({processor}), {gibibytes:.0} GiB, Linux {}", kernel.trim()))
+    Ok(format!("{cores} cores ({processor}), {gibibytes:.0} GiB, Linux {kernel}"))
 }
 
 #[cfg(test)]
