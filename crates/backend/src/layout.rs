@@ -1,4 +1,4 @@
-//! Where a file of each kind lives in a folder-like backend (format: "File types and default layout").
+//! Where a file of each kind lives in a folder (format: "File types and default layout").
 
 use crate::{FileKind, FileName};
 

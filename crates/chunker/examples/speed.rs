@@ -1,4 +1,4 @@
-//! Prints how fast the chunker is, and the reference beside it: `cargo run --release --example speed`.
+//! Prints the speed of the chunker and of the reference: `cargo run --release --example speed`.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What a command works with: who we are, how we talk, and the repository opened as the command needs it.
+//! What a command works with: who we are, how we talk, and the repository opened for its purpose.
 
 use std::ffi::OsStr;
 use std::num::{NonZeroU32, NonZeroUsize};

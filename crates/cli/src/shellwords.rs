@@ -1,4 +1,4 @@
-//! Command strings split the way restic splits them: quotes group, nothing is expanded, no shell runs.
+//! Command strings split as restic splits them: quotes group, nothing is expanded, no shell runs.
 
 /// Splits a command string; white space and backslashes outside of quotes separate.
 ///

@@ -1,4 +1,4 @@
-//! Load what is stored: the index, a pack's header, blobs one by one or many of a pack in few requests.
+//! Load what is stored: the index, a pack's header, blobs alone or many of a pack in few requests.
 
 mod header;
 mod index;

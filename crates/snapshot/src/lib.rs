@@ -5,9 +5,9 @@
 //!
 //! Reading order: from the ground up, as the list below.
 
+pub mod gojson;
 pub mod error;
 pub mod filter;
-pub mod gojson;
 pub mod quote;
 pub mod mode;
 pub mod node;

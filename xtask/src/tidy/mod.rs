@@ -78,9 +78,8 @@ impl TextFile {
 
     /// Whether the file is no part of what is shipped: tests, examples, benchmarks.
     fn is_test(&self) -> bool {
-        let folders = ["tests", "examples", "benches"];
-        self.path.iter().any(|part| folders.iter().any(|folder| part == *folder))
-            || self.path.ends_with("tests.rs")
+        let names = ["tests", "tests.rs", "testing.rs", "examples", "benches"];
+        self.path.iter().any(|part| names.iter().any(|name| part == *name))
     }
 
     /// The crate's folder below `crates/`, if the file lies in one.

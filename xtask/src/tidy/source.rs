@@ -29,9 +29,18 @@ pub(super) fn check(house: &House) -> Result<Complaints> {
 fn check_file(file: &TextFile) -> Complaints {
     let name = file.path.display().to_string();
     let mut complaints = Vec::new();
-    let first = file.text.lines().next().unwrap_or_default();
-    if !first.starts_with("//! ") || first.chars().count() > 100 {
-        complaints.push(format!("{name}: the first line is no `//!` line of at most 100 characters"));
+    match file
+        .text
+        .lines()
+        .next()
+        .filter(|first| first.starts_with("//! "))
+        .map(|first| first.chars().count())
+    {
+        None => complaints.push(format!("{name}: the first line is no `//!` line")),
+        Some(length @ 101..) => {
+            complaints.push(format!("{name}: the first line has {length} characters; 100 are the most"))
+        }
+        Some(_) => {}
     }
     let names = file.path.iter().map(|part| part.to_string_lossy().trim_end_matches(".rs").to_owned());
     for empty in names.filter(|name| EMPTY_NAMES.contains(&name.as_str())) {

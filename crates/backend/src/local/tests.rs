@@ -1,4 +1,4 @@
-//! The local backend's own promises: modes, missing folders, strangers in its folders, paths that cannot be.
+//! The local backend's own promises: modes, missing folders, strangers, paths that cannot be.
 
 use super::*;
 use std::fs;

@@ -1,3 +1,5 @@
+//! What a check finds in repositories that were damaged on purpose.
+
 use super::*;
 use crate::blob::{BlobHandle, BlobKind};
 use crate::index::file::encode;

@@ -1,4 +1,4 @@
-//! Sealing and opening: AES-256-CTR with Poly1305-AES (format: "Cryptography"); private to this crate.
+//! Sealing and opening: AES-256-CTR with Poly1305-AES (format: "Cryptography"); private.
 //!
 //! [`Key`] is the whole interface of `seal`; `kdf` makes one from a password. The caller never sees a
 //! nonce, and no plaintext leaves before its tag was verified.

@@ -1,3 +1,5 @@
+//! Key files: what opens with which password, and what a hostile one cannot do.
+
 use super::*;
 
 fn new_key() -> NewKey {

@@ -1,3 +1,5 @@
+//! Times as Go writes and reads them, and zones.
+
 use super::*;
 use proptest::prelude::*;
 

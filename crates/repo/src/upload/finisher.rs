@@ -1,4 +1,4 @@
-//! Finish packs: seal the header, save the pack, and, when that is confirmed, list it in an index file.
+//! Finish packs: seal the header, save the pack and, once that is confirmed, list it in an index.
 
 use crate::blob::BlobKind;
 use crate::clock;

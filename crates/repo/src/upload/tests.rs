@@ -1,3 +1,5 @@
+//! Uploads: what is stored, in which order, and what a failure leaves.
+
 use super::*;
 use crate::codec::Compression;
 use crate::id::PackId;

@@ -1,4 +1,4 @@
-//! Scan a directory: decide of each entry whether it is done, is to be read, or is to be scanned in turn.
+//! Scan a directory: decide of each entry whether it is done, to be read, or to be scanned in turn.
 
 use std::io;
 use std::sync::Arc;

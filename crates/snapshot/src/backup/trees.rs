@@ -1,4 +1,4 @@
-//! Fold directories: once all its nodes are there, a directory becomes a tree, and a node of the one above.
+//! Fold directories: once its nodes are there, each becomes a tree, and a node of the one above.
 //!
 //! Nodes come from any worker in any order. Whoever brings the last one saves the tree and goes on
 //! upward, as far as directories become complete; there is no thread that waits for others.

@@ -1,4 +1,4 @@
-//! One component of a pattern, prepared for matching one component of a path (Go's `filepath.Match`).
+//! One component of a pattern, ready to match one component of a path (Go's `filepath.Match`).
 
 /// What one component of a path must be.
 #[derive(Debug, Clone, PartialEq, Eq)]

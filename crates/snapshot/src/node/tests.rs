@@ -1,3 +1,5 @@
+//! Nodes in their stored form, byte for byte.
+
 use proptest::prelude::*;
 use serde::de::DeserializeSeed;
 

@@ -1,4 +1,4 @@
-//! Carries a plan out: directories, files, links and specials, then what is left over, then metadata.
+//! Carries a plan out: directories, files, links and specials, what is left over, then metadata.
 
 use crate::error::{Error, Result};
 use crate::restore::content::fill;

@@ -1,3 +1,5 @@
+//! Which snapshot a word, a filter or a parent means.
+
 use tresor_repo::BlobId;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Snapshots in their stored form, byte for byte.
+
 use super::*;
 use crate::gojson::RawJson;
 

@@ -1,3 +1,5 @@
+//! Trees in their stored form, byte for byte.
+
 use super::*;
 use crate::node::NodeKind;
 

@@ -1,3 +1,5 @@
+//! Index files: what is written, what is read, and what is refused.
+
 use super::*;
 use crate::blob::BlobHandle;
 
