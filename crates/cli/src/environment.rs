@@ -24,7 +24,28 @@ impl Environment {
 
     /// Any variable; empty counts as unset.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.as_set(name).filter(|value| !value.is_empty())
+    }
+
+    /// Any variable, even one that is set to nothing (`TZ=` means UTC).
+    pub(crate) fn as_set(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The environment as the secondary repository of a command sees it: its `FROM_` settings are the settings.
+    pub(crate) fn secondary(&self) -> Environment {
+        let settings =
+            ["REPOSITORY", "REPOSITORY_FILE", "PASSWORD", "PASSWORD_FILE", "PASSWORD_COMMAND", "KEY_HINT"];
+        let mut variables = self.0.clone();
+        for setting in settings {
+            for prefix in ["TRESOR_", "RESTIC_"] {
+                variables.remove(OsStr::new(&format!("{prefix}{setting}")));
+            }
+            if let Some(value) = self.setting(&format!("FROM_{setting}")) {
+                variables.insert(format!("TRESOR_{setting}").into(), value.to_owned());
+            }
+        }
+        Environment(variables)
     }
 }
 
@@ -37,6 +58,20 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_secondary_repository_has_settings_of_its_own() {
+        let environment = Environment::from([
+            ("RESTIC_PASSWORD", "ours"),
+            ("RESTIC_REPOSITORY", "here"),
+            ("RESTIC_FROM_REPOSITORY", "there"),
+            ("RESTIC_HOST", "h"),
+        ]);
+        let secondary = environment.secondary();
+        assert_eq!(secondary.text("REPOSITORY").as_deref(), Some("there"));
+        assert_eq!(secondary.text("PASSWORD"), None);
+        assert_eq!(secondary.text("HOST").as_deref(), Some("h"));
+    }
 
     #[test]
     fn our_name_wins_and_empty_is_unset() {

@@ -97,6 +97,12 @@ fn said(error: &(dyn StdError + 'static)) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
+/// The zone of this process; asked for here, since an error is worded without a session at hand.
+fn local_zone() -> tresor_repo::time::Zone {
+    let variable = crate::environment::Environment::of_process();
+    tresor_repo::time::Zone::system(variable.as_set("TZ").and_then(std::ffi::OsStr::to_str))
+}
+
 impl From<RepoError> for Failure {
     fn from(error: RepoError) -> Self {
         let text = chain(&error);
@@ -109,7 +115,7 @@ impl From<RepoError> for Failure {
                 let lines = "the `unlock` command can be used to remove stale locks";
                 let message = format!(
                     "{error}\nlock was created at {} ({} ago)\nstorage ID {}\n{lines}",
-                    holder.time.local_text(&tresor_repo::time::Zone::utc()),
+                    holder.time.local_text(&local_zone()),
                     crate::ui::notes::go_duration(holder.age()),
                     holder.lock.short()
                 );
@@ -129,6 +135,15 @@ impl From<RepoError> for Failure {
             _ => (Code::Failed, format!("Fatal: {text}"), None),
         };
         Failure { code, message, hint }
+    }
+}
+
+impl From<tresor_snapshot::Error> for Failure {
+    fn from(error: tresor_snapshot::Error) -> Self {
+        match error {
+            tresor_snapshot::Error::Repo(error) => error.into(),
+            error => Failure::plain(chain(&error)),
+        }
     }
 }
 

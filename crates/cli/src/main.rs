@@ -8,6 +8,7 @@ mod commands;
 mod environment;
 mod exit;
 mod extended;
+mod features;
 mod goflags;
 mod password;
 mod session;
@@ -45,7 +46,9 @@ fn main() -> ExitCode {
     let environment = Environment::of_process();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let cancel = Cancel::new();
-    let outcome = parse(program, &words).and_then(|line| match line {
+    let voice = early_voice(program, false);
+    let outcome = features::check(&environment, &voice).map_err(|failure| (voice, failure));
+    let outcome = outcome.and_then(|()| parse(program, &words)).and_then(|line| match line {
         Some(line) => run(program, line, environment, &cancel),
         None => Ok(()),
     });

@@ -89,8 +89,17 @@ pub(crate) struct Opened<R: Right, L> {
 impl<R: Right> Opened<R, Option<SharedLock>> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
-        if let Some(Err(error)) = self.lock.map(SharedLock::release) {
-            session.unlocking_failed(error);
+        if let Some(lock) = self.lock {
+            session.release(lock.release());
+        }
+    }
+}
+
+impl<R: Right> Opened<R, Option<ExclusiveLock>> {
+    /// Gives the lock back; a failure is told, and the command's result stands.
+    pub(crate) fn close(self, session: &Session) {
+        if let Some(lock) = self.lock {
+            session.release(lock.release());
         }
     }
 }
@@ -98,9 +107,7 @@ impl<R: Right> Opened<R, Option<SharedLock>> {
 impl Opened<Full, ExclusiveLock> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
-        if let Err(error) = self.lock.release() {
-            session.unlocking_failed(error);
-        }
+        session.release(self.lock.release());
     }
 }
 
@@ -114,7 +121,7 @@ impl Session {
         cancel: Cancel,
     ) -> Result<Self> {
         let extended = Extended::parse(&global.options)?;
-        let zone = Zone::system(environment.get("TZ").and_then(OsStr::to_str));
+        let zone = Zone::system(environment.as_set("TZ").and_then(OsStr::to_str));
         Ok(Session { program, global, environment, ui, cancel, zone, extended, gate: Gate::default() })
     }
 
@@ -153,6 +160,19 @@ impl Session {
     pub(crate) fn open_to_remove(&self) -> Result<Opened<Full, ExclusiveLock>> {
         let repository = self.open(self.handle()?)?;
         let lock = repository.lock_exclusive(&self.lock_options()?, &self.monitor())?;
+        Ok(Opened { repository, lock })
+    }
+
+    /// Opens the repository to check it, under an exclusive lock unless `--no-lock` was given.
+    ///
+    /// Without the cache, unless it is asked for: what is to be checked is what the backend has.
+    pub(crate) fn open_to_check(&self, with_cache: bool) -> Result<Opened<Read, Option<ExclusiveLock>>> {
+        let handle = self.handle()?.read();
+        let repository = if with_cache { self.open(handle)? } else { self.open_uncached(handle)? };
+        let lock = match self.global.no_lock {
+            true => None,
+            false => Some(repository.lock_exclusive(&self.lock_options()?, &self.monitor())?),
+        };
         Ok(Opened { repository, lock })
     }
 
@@ -341,8 +361,11 @@ impl Session {
         }
     }
 
-    fn unlocking_failed(&self, error: RepoError) {
-        self.ui.error(&format!("error while unlocking: {}", crate::exit::chain(&error)));
+    /// Tells if a lock could not be given back.
+    pub(crate) fn release(&self, released: Result<(), RepoError>) {
+        if let Err(error) = released {
+            self.ui.error(&format!("error while unlocking: {}", crate::exit::chain(&error)));
+        }
     }
 }
 

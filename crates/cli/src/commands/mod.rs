@@ -1,16 +1,36 @@
 //! The commands: one file a verb, each with its `Args` and a `run` of about a screen.
 
+pub(crate) mod cat;
+pub(crate) mod check;
+pub(crate) mod dump;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod ls;
+mod secondary;
+pub(crate) mod selection;
+pub(crate) mod snapshots;
+pub(crate) mod unlock;
 pub(crate) mod version;
 
 use clap::Subcommand;
 use clap::error::{ContextKind, ContextValue};
 
-use crate::exit::Result;
+use crate::exit::{Failure, Result};
 use crate::session::Session;
 
 /// What the program can do.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    Cat(cat::Args),
+    Check(check::Args),
+    Dump(dump::Args),
+    Init(init::Args),
+    Key(key::Args),
+    List(list::Args),
+    Ls(ls::Args),
+    Snapshots(snapshots::Args),
+    Unlock(unlock::Args),
     Version(version::Args),
 }
 
@@ -18,6 +38,15 @@ impl Verb {
     /// Carries the command out.
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
+            Verb::Cat(args) => cat::run(&args, session),
+            Verb::Check(args) => check::run(&args, session),
+            Verb::Dump(args) => dump::run(&args, session),
+            Verb::Init(args) => init::run(&args, session),
+            Verb::Key(args) => key::run(&args, session),
+            Verb::List(args) => list::run(&args, session),
+            Verb::Ls(args) => ls::run(&args, session),
+            Verb::Snapshots(args) => snapshots::run(args, session),
+            Verb::Unlock(args) => unlock::run(&args, session),
             Verb::Version(args) => version::run(&args, session),
         }
     }
@@ -25,9 +54,28 @@ impl Verb {
     /// Whether `--json` replaces the text of this command.
     pub(crate) fn speaks_json(&self) -> bool {
         match self {
-            Verb::Version(_) => true,
+            Verb::Cat(_) | Verb::Dump(_) | Verb::List(_) => false,
+            Verb::Key(args) => args.speaks_json(),
+            Verb::Check(_)
+            | Verb::Init(_)
+            | Verb::Ls(_)
+            | Verb::Snapshots(_)
+            | Verb::Unlock(_)
+            | Verb::Version(_) => true,
         }
     }
+}
+
+/// Refuses words that a command has no use for.
+///
+/// # Errors
+/// There are any.
+fn refuse_arguments(session: &Session, command: &str, words: &[String]) -> Result<()> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    let program = session.program.name();
+    Err(Failure::fatal(format!("{command} takes no arguments, only flags; `{program} help {command}` lists them")))
 }
 
 /// A parser's complaint in restic's words.

@@ -20,6 +20,52 @@ pub(crate) fn line<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     out
 }
 
+/// A compact JSON value, two blanks a level and a line end; the text of its values stays as it is.
+pub(crate) fn indent(compact: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let new_line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.extend(std::iter::repeat_n(b' ', 2 * depth));
+    };
+    for (at, &byte) in compact.iter().enumerate() {
+        if in_string {
+            out.push(byte);
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'{' | b'[' => {
+                out.push(byte);
+                depth += 1;
+                if !matches!(compact.get(at + 1), Some(b'}' | b']')) {
+                    new_line(&mut out, depth);
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if !matches!(out.last(), Some(b'{' | b'[')) {
+                    new_line(&mut out, depth);
+                }
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                new_line(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            _ => {
+                in_string = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out.push(b'\n');
+    out
+}
+
 /// Go's dialect: `<`, `>`, `&` and the two line separators escaped, whole floats without a fraction.
 struct GoFormatter;
 
@@ -50,6 +96,15 @@ impl Formatter for GoFormatter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn indentation_leaves_strings_alone() {
+        let text = |json: &str| String::from_utf8(indent(json.as_bytes())).unwrap();
+        assert_eq!(text(r#"{"a":["x,{\"",1],"b":{},"c":[]}"#), concat!(
+            "{\n  \"a\": [\n    \"x,{\\\"\",\n    1\n  ],\n",
+            "  \"b\": {},\n  \"c\": []\n}\n"
+        ));
+    }
 
     #[test]
     fn strings_and_floats_are_written_as_go_writes_them() {

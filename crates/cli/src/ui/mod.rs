@@ -4,10 +4,14 @@
 //! text and redrawn; elsewhere nothing but results is printed.
 
 pub(crate) mod backup;
+pub(crate) mod check;
+pub(crate) mod counters;
 pub(crate) mod json;
+pub(crate) mod ls;
 pub(crate) mod notes;
 pub(crate) mod progress;
 pub(crate) mod restore;
+pub(crate) mod snapshots;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod units;

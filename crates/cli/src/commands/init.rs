@@ -1,0 +1,105 @@
+//! `init`: make a new repository.
+
+use serde::Serialize;
+use tresor_backend::Full;
+use tresor_repo::Repository;
+use tresor_repo::config::{Config, VERSIONS};
+use tresor_repo::keyfile::{KeyCost, NewKey};
+use tresor_repo::repository::InitOptions;
+use tresor_repo::{Error as RepoError, RepoId};
+
+use super::secondary::SecondaryFlags;
+use crate::exit::{Failure, Result};
+use crate::session::Session;
+
+/// Make a new repository
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Cut files as the source repository does, so that both find the same blobs
+    #[arg(long)]
+    copy_chunker_params: bool,
+    #[command(flatten)]
+    secondary: SecondaryFlags,
+    /// Version of the format: 1, 2, latest or stable
+    #[arg(long, value_name = "VERSION", default_value = "stable")]
+    repository_version: String,
+    #[arg(hide = true)]
+    surplus: Vec<String>,
+}
+
+/// Makes a repository and says so.
+pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
+    super::refuse_arguments(session, "init", &args.surplus)?;
+    let version = version(&args.repository_version)?;
+    if args.secondary.are_given(session) && !args.copy_chunker_params {
+        return Err(Failure::fatal(
+            "Secondary repository must only be specified when copying the chunker parameters",
+        ));
+    }
+    let source = match args.copy_chunker_params {
+        true => {
+            let secondary = args.secondary.session(session)?;
+            Some(secondary.open_uncached(secondary.handle()?.read())?)
+        }
+        false => None,
+    };
+    let id = make(session, version, source.as_ref().map(Repository::config))?;
+    tell(session, id, source.is_some());
+    Ok(())
+}
+
+fn version(text: &str) -> Result<u32> {
+    let version: u32 = match text {
+        "latest" | "stable" | "" => *VERSIONS.end(),
+        number => number.parse().map_err(|_| Failure::fatal("invalid repository version"))?,
+    };
+    if VERSIONS.contains(&version) {
+        return Ok(version);
+    }
+    let (first, last) = (VERSIONS.start(), VERSIONS.end());
+    Err(Failure::fatal(format!("Fatal: only repository versions between {first} and {last} are allowed")))
+}
+
+/// Makes a repository at the session's location; it cuts files as `like` does, if that is given.
+///
+/// # Errors
+/// There is one already; no password; those of the backend.
+pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Result<RepoId> {
+    let handle = session.handle()?;
+    let password = session.new_password()?;
+    let owner = session.owner();
+    let key = NewKey {
+        username: owner.username,
+        hostname: owner.hostname,
+        created: session.now(),
+        cost: KeyCost::default(),
+    };
+    let new = InitOptions { version, polynomial: like.map(|config| config.polynomial), key };
+    let made: Result<Repository<Full>, _> = Repository::init(handle, &password, &new, session.options()?);
+    match made {
+        Ok(repository) => Ok(repository.id()),
+        Err(RepoError::RepositoryExists { location, found }) => {
+            Err(Failure::fatal(format!("Fatal: create repository at {location} failed: {found}")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell(session: &Session, id: RepoId, copied: bool) {
+    #[derive(Serialize)]
+    struct Initialized<'a> {
+        message_type: &'static str,
+        id: RepoId,
+        repository: &'a str,
+    }
+    let repository = session.global.repo.as_deref().unwrap_or_default();
+    if session.ui.is_json() {
+        session.ui.json(&Initialized { message_type: "initialized", id, repository });
+        return;
+    }
+    session.ui.print(&format!("created restic repository {} at {repository}", &id.hex()[..10]));
+    if copied {
+        session.ui.print(" with chunker parameters copied from secondary repository");
+    }
+    session.ui.print("\nKeep the password safe: without it nobody, not even you, can read what is stored here.");
+}

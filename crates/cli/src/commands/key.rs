@@ -1,0 +1,205 @@
+//! `key`: the key files of a repository, each with a password of its own.
+
+use clap::{CommandFactory, Subcommand};
+use serde::Serialize;
+use std::path::PathBuf;
+use tresor_repo::KeyId;
+use tresor_repo::keyfile::{KeyCost, NewKey, Password};
+use tresor_repo::keys::KeyInfo;
+
+use crate::exit::{Failure, Result};
+use crate::password;
+use crate::session::Session;
+use crate::ui::table::Table;
+
+/// Manage the passwords that open the repository
+#[derive(clap::Args)]
+#[command(subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[arg(hide = true)]
+    ignored: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Add a password
+    Add(NewArgs),
+    /// List the key files
+    List {
+        #[arg(hide = true)]
+        surplus: Vec<String>,
+    },
+    /// Change the password that the repository was opened with
+    Passwd(NewArgs),
+    /// Remove a password by the id of its key file
+    Remove {
+        /// Id of the key file, or the beginning of it
+        #[arg(value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+/// What a new key file is to be.
+#[derive(clap::Args)]
+struct NewArgs {
+    /// Store this host name with the key (default: the machine's)
+    #[arg(long, value_name = "HOST", default_value = "")]
+    host: String,
+    /// Make the new password an empty one (insecure)
+    #[arg(long)]
+    new_insecure_no_password: bool,
+    /// Read the new password from this file
+    #[arg(long, value_name = "FILE")]
+    new_password_file: Option<PathBuf>,
+    /// Store this user name with the key (default: yours)
+    #[arg(long, value_name = "USER", default_value = "")]
+    user: String,
+    #[arg(hide = true)]
+    surplus: Vec<String>,
+}
+
+impl Args {
+    /// Whether `--json` replaces the text: it silences `remove`, and `add` and `passwd` do not know it.
+    pub(crate) fn speaks_json(&self) -> bool {
+        matches!(self.action, Some(Action::List { .. } | Action::Remove { .. }))
+    }
+}
+
+/// Does what was asked for with the key files.
+pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
+    match &args.action {
+        None => {
+            help(session);
+            Ok(())
+        }
+        Some(Action::Add(new)) => add(new, session),
+        Some(Action::List { surplus }) => {
+            super::refuse_arguments(session, "key list", surplus)?;
+            list(session)
+        }
+        Some(Action::Passwd(new)) => change_password(new, session),
+        Some(Action::Remove { ids }) => remove(ids, session),
+    }
+}
+
+/// Without an action, or with an unknown one, restic prints its help and is content.
+fn help(session: &Session) {
+    let mut root = crate::CommandLine::command().name(session.program.name());
+    root.build();
+    let help = root.find_subcommand_mut("key").map(|command| command.render_help());
+    session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+}
+
+fn add(new: &NewArgs, session: &Session) -> Result<()> {
+    super::refuse_arguments(session, "key add", &new.surplus)?;
+    let repository = session.open_unlocked()?;
+    let lock = session.lock_shared(&repository)?;
+    let added = new_password(new).and_then(|password| Ok(repository.add_key(&password, &new_key(new, session))?));
+    session.release(lock.release());
+    session.ui.print(&format!("saved new key with ID {}", added?));
+    Ok(())
+}
+
+fn change_password(new: &NewArgs, session: &Session) -> Result<()> {
+    super::refuse_arguments(session, "key passwd", &new.surplus)?;
+    let mut opened = session.open_to_remove()?;
+    let key = new_key(new, session);
+    let changed = new_password(new)
+        .and_then(|password| Ok(opened.repository.change_password(&password, &key, &opened.lock)?));
+    opened.close(session);
+    changed?;
+    let time = key.created.long_text(&session.zone);
+    session.ui.print(&format!("saved new key as <Key of {}@{}, created on {time}>", key.username, key.hostname));
+    Ok(())
+}
+
+fn remove(ids: &[String], session: &Session) -> Result<()> {
+    let [prefix] = ids else {
+        return Err(Failure::plain("key remove expects one argument as the key id"));
+    };
+    let opened = session.open_to_remove()?;
+    let removed = opened.repository.find_key(prefix).map_err(|error| Failure::plain(error.to_string()));
+    let removed = removed.and_then(|id| {
+        opened.repository.remove_key(id, &opened.lock)?;
+        Ok(id)
+    });
+    opened.close(session);
+    session.ui.print(&format!("removed key {}", removed?));
+    Ok(())
+}
+
+fn new_key(new: &NewArgs, session: &Session) -> NewKey {
+    let owner = session.owner();
+    let given = |text: &str, default: String| if text.is_empty() { default } else { text.to_owned() };
+    NewKey {
+        username: given(&new.user, owner.username),
+        hostname: given(&new.host, owner.hostname),
+        created: session.now(),
+        cost: KeyCost::default(),
+    }
+}
+
+fn new_password(new: &NewArgs) -> Result<Password> {
+    let bytes = match (&new.new_password_file, new.new_insecure_no_password) {
+        (Some(_), true) => {
+            return Err(Failure::plain(
+                "only either --new-password-file or --new-insecure-no-password may be specified",
+            ));
+        }
+        (None, true) => password::Secret::default(),
+        (Some(file), false) => password::new_from_file(file)?,
+        (None, false) => password::ask_new("enter new password: ", "enter password again: ")?,
+    };
+    Ok(Password::new(bytes.to_vec()))
+}
+
+fn list(session: &Session) -> Result<()> {
+    let opened = session.open_to_read()?;
+    let keys = opened.repository.keys(&*session.monitor());
+    opened.close(session);
+    let keys = keys?;
+    match session.ui.is_json() {
+        true => session.ui.json(&keys.iter().map(|key| Listed::new(key, session)).collect::<Vec<_>>()),
+        false => session.ui.raw(table(&keys, session).as_bytes()),
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    current: bool,
+    id: KeyId,
+    user_name: &'a str,
+    host_name: &'a str,
+    created: String,
+}
+
+impl<'a> Listed<'a> {
+    fn new(key: &'a KeyInfo, session: &Session) -> Self {
+        Listed {
+            current: key.is_current,
+            id: key.id,
+            user_name: &key.username,
+            host_name: &key.hostname,
+            created: key.created.local_text(&session.zone),
+        }
+    }
+}
+
+fn table(keys: &[KeyInfo], session: &Session) -> String {
+    let mut table = Table::new([" ID", "User", "Host", "Created"]);
+    for key in keys {
+        let mark = if key.is_current { '*' } else { ' ' };
+        let cells = [
+            format!("{mark}{}", key.id.short()),
+            key.username.clone(),
+            key.hostname.clone(),
+            key.created.local_text(&session.zone),
+        ];
+        table.row(cells.map(|cell| vec![cell]).to_vec());
+    }
+    table.render()
+}
