@@ -26,14 +26,18 @@ pub(crate) fn check(environment: &Environment, ui: &Ui) -> Result<()> {
         let Some((_, stable)) = FLAGS.iter().find(|(flag, _)| *flag == name) else {
             return Err(Failure::plain(format!("unknown feature flag {name:?}")));
         };
-        if !matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False")
-        {
+        if !matches!(
+            value,
+            "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
+        ) {
             return Err(Failure::plain(format!(
                 "failed to parse value {value:?} for feature flag {name}: strconv.ParseBool: parsing {value:?}: invalid syntax"
             )));
         }
         if *stable {
-            ui.error(&format!("feature flag {name:?} is always enabled and will be removed in a future release"));
+            ui.error(&format!(
+                "feature flag {name:?} is always enabled and will be removed in a future release"
+            ));
         }
     }
     Ok(())

@@ -108,7 +108,13 @@ pub(crate) fn ask_new(prompt: &str, again: &str) -> Result<Secret> {
 
 /// A new password read from a file.
 pub(crate) fn new_from_file(path: &Path) -> Result<Secret> {
-    refuse_empty(Zeroizing::new(textfile::read_trimmed(path)?))
+    let password = Zeroizing::new(textfile::read_trimmed(path)?);
+    if password.is_empty() {
+        return Err(Failure::plain(
+            "an empty password is not allowed by default. Pass the flag `--new-insecure-no-password` to disable this check",
+        ));
+    }
+    Ok(password)
 }
 
 fn refuse_empty(password: Secret) -> Result<Secret> {

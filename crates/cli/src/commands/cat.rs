@@ -82,15 +82,14 @@ fn print<R: Right>(what: What, id: &str, session: &Session, repository: &Reposit
         }
         What::Tree => ui.raw(&tree(id, session, repository)?),
         What::Blob => ui.raw(&blob(BlobId::from_id(parse_id(id)?), session, repository)?),
-        What::File(FileKind::Pack) => ui.raw(&pack(FileName::new(FileKind::Pack, parse_id(id)?), session, repository)?),
+        What::File(FileKind::Pack) => {
+            ui.raw(&pack(FileName::new(FileKind::Pack, parse_id(id)?), session, repository)?)
+        }
         What::File(FileKind::Key) => {
             ui.raw(&indent(&repository.load_stored(FileName::new(FileKind::Key, parse_id(id)?))?));
         }
         What::File(FileKind::Lock) => ui.raw(&indent(&repository.load_file(FileKind::Lock, parse_id(id)?)?)),
-        What::File(kind) => {
-            ui.raw(&repository.load_file(kind, parse_id(id)?)?);
-            ui.raw(b"\n");
-        }
+        What::File(kind) => ui.raw(&repository.load_file(kind, parse_id(id)?)?),
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! `check`: look for damage, in what is stored and in how it hangs together.
 
-use hashbrown::HashSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tresor_repo::check::{BadSubset, Finding, ReadSubset};
 use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
-use tresor_repo::{FileKind, Monitor, PackId, Repository};
+use tresor_repo::{FileKind, PackId, Repository};
 use tresor_snapshot::check::{check_trees, used_packs};
 use tresor_snapshot::select::Listed;
 
@@ -45,7 +45,9 @@ enum Read {
 /// Checks, and fails if anything is damaged.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     if args.check_unused {
-        session.ui.error("Flag --check-unused has been deprecated, `--check-unused` is deprecated and will be ignored");
+        session.ui.error(
+            "Flag --check-unused has been deprecated, `--check-unused` is deprecated and will be ignored",
+        );
     }
     let read = read(args)?;
     let view = Arc::new(CheckView::new(&session.ui, session.program.name()));
@@ -75,7 +77,9 @@ fn read(args: &Args) -> Result<Read> {
         Failure::fatal(match bad {
             BadSubset::Form => format!("{flag} has invalid value, please see documentation"),
             BadSubset::Numbers => {
-                format!("{flag}=n/t values must be positive integers, and n <= t, e.g. --read-data-subset=1/2")
+                format!(
+                    "{flag}=n/t values must be positive integers, and n <= t, e.g. --read-data-subset=1/2"
+                )
             }
             BadSubset::Groups => format!("{flag}=n/t t must be at most 256"),
             BadSubset::Percent => format!("{flag}=x% x must be above 0.0% and at most 100.0%"),

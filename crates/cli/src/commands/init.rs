@@ -101,5 +101,7 @@ fn tell(session: &Session, id: RepoId, copied: bool) {
     if copied {
         session.ui.print(" with chunker parameters copied from secondary repository");
     }
-    session.ui.print("\nKeep the password safe: without it nobody, not even you, can read what is stored here.");
+    session
+        .ui
+        .print("\nKeep the password safe: without it nobody, not even you, can read what is stored here.");
 }

@@ -96,7 +96,8 @@ fn add(new: &NewArgs, session: &Session) -> Result<()> {
     super::refuse_arguments(session, "key add", &new.surplus)?;
     let repository = session.open_unlocked()?;
     let lock = session.lock_shared(&repository)?;
-    let added = new_password(new).and_then(|password| Ok(repository.add_key(&password, &new_key(new, session))?));
+    let added =
+        new_password(new).and_then(|password| Ok(repository.add_key(&password, &new_key(new, session))?));
     session.release(lock.release());
     session.ui.print(&format!("saved new key with ID {}", added?));
     Ok(())
@@ -111,7 +112,9 @@ fn change_password(new: &NewArgs, session: &Session) -> Result<()> {
     opened.close(session);
     changed?;
     let time = key.created.long_text(&session.zone);
-    session.ui.print(&format!("saved new key as <Key of {}@{}, created on {time}>", key.username, key.hostname));
+    session
+        .ui
+        .print(&format!("saved new key as <Key of {}@{}, created on {time}>", key.username, key.hostname));
     Ok(())
 }
 

@@ -70,7 +70,9 @@ fn parse_order(text: &str) -> std::result::Result<Order, String> {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let printer = printer(args, session)?;
     let Some(snapshot) = &args.snapshot else {
-        return Err(Failure::fatal("no snapshot ID specified, specify snapshot ID or use special ID 'latest'"));
+        return Err(Failure::fatal(
+            "no snapshot ID specified, specify snapshot ID or use special ID 'latest'",
+        ));
     };
     if args.folders.iter().any(|folder| !folder.starts_with('/')) {
         return Err(Failure::fatal("All path filters must be absolute, starting with a forward slash '/'"));
@@ -85,7 +87,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
 fn printer(args: &Args, session: &Session) -> Result<Printer> {
     match (session.ui.is_json(), args.ncdu) {
         (true, true) => Err(Failure::fatal("only either '--json' or '--ncdu' can be specified")),
-        (_, true) if args.sort != Order::Name => Err(Failure::fatal("--sort and --ncdu are mutually exclusive")),
+        (_, true) if args.sort != Order::Name => {
+            Err(Failure::fatal("--sort and --ncdu are mutually exclusive"))
+        }
         (_, true) if args.reverse => Err(Failure::fatal("--reverse and --ncdu are mutually exclusive")),
         (true, false) => Ok(Printer::Json),
         (false, true) => Ok(Printer::Ncdu),
@@ -104,7 +108,11 @@ fn list<R: Right>(
     let subfolder = one.subfolder.as_deref().unwrap_or_default();
     let root = find_subtree(repository, &index, one.snapshot.tree, subfolder.as_bytes())?;
     let folders = Folders {
-        named: args.folders.iter().map(|folder| parts(folder.as_bytes()).map(<[u8]>::to_vec).collect()).collect(),
+        named: args
+            .folders
+            .iter()
+            .map(|folder| parts(folder.as_bytes()).map(<[u8]>::to_vec).collect())
+            .collect(),
         recursive: args.recursive,
     };
     let mut listing = Listing::new(session, printer, args.sort, args.reverse);
@@ -186,7 +194,8 @@ mod tests {
     use super::*;
 
     fn place(named: &[&str], path: &str) -> (bool, bool) {
-        let named = named.iter().map(|folder| parts(folder.as_bytes()).map(<[u8]>::to_vec).collect()).collect();
+        let named =
+            named.iter().map(|folder| parts(folder.as_bytes()).map(<[u8]>::to_vec).collect()).collect();
         Folders { named, recursive: false }.place(path.as_bytes())
     }
 

@@ -34,10 +34,10 @@ impl SecondaryFlags {
         let variable = |name| session.environment.setting(name).is_some();
         let named = |text: &str| !text.is_empty();
         self.from_repo.as_deref().map_or_else(|| variable("FROM_REPOSITORY"), named)
-            || self.from_repository_file.as_ref().map_or_else(
-                || variable("FROM_REPOSITORY_FILE"),
-                |file| !file.as_os_str().is_empty(),
-            )
+            || self
+                .from_repository_file
+                .as_ref()
+                .map_or_else(|| variable("FROM_REPOSITORY_FILE"), |file| !file.as_os_str().is_empty())
     }
 
     /// A session on the secondary repository.

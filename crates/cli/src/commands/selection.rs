@@ -50,9 +50,9 @@ impl SelectFlags {
 
 fn absolute(path: &str) -> Result<String> {
     let below_here = || {
-        std::env::current_dir()
-            .map(|folder| folder.join(path).to_string_lossy().into_owned())
-            .map_err(|error| Failure::fatal(format!("cannot find the working folder: {}", crate::exit::chain(&error))))
+        std::env::current_dir().map(|folder| folder.join(path).to_string_lossy().into_owned()).map_err(
+            |error| Failure::fatal(format!("cannot find the working folder: {}", crate::exit::chain(&error))),
+        )
     };
     Ok(clean(&if Path::new(path).is_absolute() { path.to_owned() } else { below_here()? }))
 }
@@ -115,7 +115,9 @@ fn ids<R: Right>(repository: &Repository<R>) -> Result<Vec<SnapshotId>> {
 fn not_loaded(id: SnapshotId, error: &Error) -> Failure {
     match error {
         Error::Repo(tresor_repo::Error::Cancelled) => Failure::from(tresor_repo::Error::Cancelled),
-        error => Failure::plain(format!("failed to load snapshot {}: {}", id.short(), crate::exit::chain(error))),
+        error => {
+            Failure::plain(format!("failed to load snapshot {}: {}", id.short(), crate::exit::chain(error)))
+        }
     }
 }
 
@@ -181,8 +183,9 @@ fn choose_named<R: Right>(
         let found = match request.as_str() {
             LATEST => {
                 let filter = flags.filter_for_latest(session)?;
-                latest(repository, &filter)
-                    .and_then(|listed| Ok(listed.ok_or_else(|| Error::NoneMatched { filter: filter.to_string() })?))
+                latest(repository, &filter).and_then(|listed| {
+                    Ok(listed.ok_or_else(|| Error::NoneMatched { filter: filter.to_string() })?)
+                })
             }
             request => Request::whole(request)
                 .map_err(Failure::from)

@@ -1,7 +1,7 @@
 //! `snapshots`: list snapshots, oldest first.
 
-use tresor_repo::handle::Right;
 use tresor_repo::Repository;
+use tresor_repo::handle::Right;
 use tresor_snapshot::select::{self, GroupBy, GroupKey, Listed};
 
 use super::selection::{self, SelectFlags};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tresor_repo::check::{Finding, Severity};
 use tresor_repo::monitor::{Monitor, Note, Problem};
 use tresor_repo::{PackId, Phase};
-use tresor_snapshot::check::Finding as TreeFinding;
+use tresor_snapshot::check::{Finding as TreeFinding, TreeProblem};
 
 use super::counters::Counters;
 use super::progress::Ticker;
@@ -62,9 +62,10 @@ impl CheckView {
     pub(crate) fn index(&self, findings: &[Finding]) {
         let hint = |finding: &&Finding| finding.severity() == Severity::Hint;
         for finding in findings.iter().filter(hint) {
-            self.important(&finding.to_string());
+            self.important(&words(finding));
         }
-        if findings.iter().filter(hint).any(|finding| matches!(finding, Finding::PackInSeveralIndexes { .. })) {
+        if findings.iter().filter(hint).any(|finding| matches!(finding, Finding::PackInSeveralIndexes { .. }))
+        {
             self.suggest_repair_index.store(true, Relaxed);
             let program = self.program;
             self.important(&format!("That does no harm; `{program} repair index` writes each pack once."));
@@ -76,7 +77,7 @@ impl CheckView {
         for finding in findings.iter().filter(|finding| !hint(finding)) {
             self.index_is_damaged.store(true, Relaxed);
             self.suggest_repair_index.store(true, Relaxed);
-            self.error(&format!("error: {finding}"));
+            self.error(&format!("error: {}", words(finding)));
         }
     }
 
@@ -85,7 +86,7 @@ impl CheckView {
         let (unindexed, errors): (Vec<_>, Vec<_>) =
             findings.iter().partition(|finding| matches!(finding, Finding::PackUnindexed { .. }));
         for finding in &unindexed {
-            self.ui.verbose(&finding.to_string());
+            self.ui.verbose(&words(finding));
         }
         if !unindexed.is_empty() {
             self.suggest_prune.store(true, Relaxed);
@@ -105,14 +106,18 @@ impl CheckView {
         if let Some(pack) = finding.broken_pack() {
             self.broken_packs.lock().unwrap_or_else(PoisonError::into_inner).insert(pack);
         }
-        self.error(&finding.to_string());
+        self.error(&words(finding));
     }
 
     /// What is wrong with a tree.
     pub(crate) fn tree(&self, finding: &TreeFinding) {
         self.error(&format!("error for tree {}:", finding.tree.short()));
         for problem in &finding.problems {
-            self.say(&printable_lines(&format!("  {problem}")));
+            let words = match problem {
+                TreeProblem::Unreadable { tree, cause } => format!("tree {tree}: {}", chain(cause)),
+                problem => problem.to_string(),
+            };
+            self.say(&printable_lines(&format!("  {words}")));
         }
     }
 
@@ -125,13 +130,22 @@ impl CheckView {
         let (program, broken) = (self.program, self.broken());
         if !broken.is_empty() {
             let packs: Vec<String> = broken.iter().map(PackId::hex).collect();
-            self.say("\nPacks are damaged. What can be saved of them is saved, and the rest is given up, by:\n");
-            self.say(&format!("{program} repair packs {}\n{program} repair snapshots --forget\n", packs.join(" ")));
+            self.say(
+                "\nPacks are damaged. What can be saved of them is saved, and the rest is given up, by:\n",
+            );
+            self.say(&format!(
+                "{program} repair packs {}\n{program} repair snapshots --forget\n",
+                packs.join(" ")
+            ));
             self.say("Copy the damaged packs first, and find out why they are: storage, memory, transfer.");
         } else if self.index_is_damaged.load(Relaxed) {
-            self.say(&format!("\nThe index is damaged. `{program} repair index` makes it anew from the packs.\n"));
+            self.say(&format!(
+                "\nThe index is damaged. `{program} repair index` makes it anew from the packs.\n"
+            ));
         } else {
-            self.say("\nThe repository is damaged. Copy it before you repair it; the guide on repair says how.\n");
+            self.say(
+                "\nThe repository is damaged. Copy it before you repair it; the guide on repair says how.\n",
+            );
         }
     }
 
@@ -164,6 +178,15 @@ impl CheckView {
         } else {
             self.ui.error(text);
         }
+    }
+}
+
+/// A finding in restic's words; causes as we say them everywhere.
+fn words(finding: &Finding) -> String {
+    match finding {
+        Finding::IndexUnreadable { index, cause } => format!("error loading index {index}: {}", chain(cause)),
+        Finding::PackUnreadable { cause, .. } => format!("download error: {}", chain(cause)),
+        finding => finding.to_string(),
     }
 }
 

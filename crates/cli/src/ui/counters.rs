@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tresor_repo::Phase;
 
-use super::progress::{Status, counter};
 use super::Ui;
+use super::progress::{Status, counter};
 
 /// Counts the steps of the phase that is under way.
 pub(crate) struct Counters {

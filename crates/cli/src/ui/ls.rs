@@ -109,7 +109,11 @@ impl<'a> Listing<'a> {
         if self.order == Order::Name && !self.reverse {
             self.ui.raw(&line);
         } else {
-            self.collected.push(Line { key: key(self.order, node), path: path.into(), text: line.as_slice().into() });
+            self.collected.push(Line {
+                key: key(self.order, node),
+                path: path.into(),
+                text: line.as_slice().into(),
+            });
         }
         self.line = line;
     }

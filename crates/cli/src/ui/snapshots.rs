@@ -13,7 +13,11 @@ pub(crate) fn table(snapshots: &[Listed], compact: bool, zone: &Zone) -> String 
     }
     let sizes = snapshots.iter().any(|(_, snapshot)| snapshot.summary.is_some());
     let mut titles = vec!["ID", "Time"];
-    titles.extend_from_slice(if compact { &["Host", "Tags"] } else { &["Host      ", "Tags      ", "Paths"] });
+    titles.extend_from_slice(if compact {
+        &["Host", "Tags  "]
+    } else {
+        &["Host      ", "Tags      ", "Paths"]
+    });
     titles.extend(sizes.then_some("Size"));
     let mut table = Table::new(titles);
     for (id, snapshot) in snapshots {
