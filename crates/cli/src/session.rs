@@ -288,6 +288,13 @@ impl Session {
         Ok(Password::new(bytes.to_vec()))
     }
 
+    /// Whether the password comes from a flag or variable, so that stdin is free for data.
+    pub(crate) fn password_is_given(&self) -> Result<bool> {
+        let terminal = || std::io::IsTerminal::is_terminal(&std::io::stdin());
+        let given = Sources::of(&self.global, &self.environment).resolve()?;
+        Ok(!matches!(given, Given::Ask) || terminal())
+    }
+
     /// A password for a repository that is to be made.
     pub(crate) fn new_password(&self) -> Result<Password> {
         let bytes = match Sources::of(&self.global, &self.environment).resolve()? {

@@ -1,13 +1,17 @@
 //! `backup`: make a new snapshot of files and folders.
 
+mod settings;
 mod sources;
+mod stream;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tresor_repo::handle::Append;
+use tresor_repo::lock::SharedLock;
 
 use super::patterns::ExcludeFlags;
 use crate::exit::{Code, Failure, Result};
-use crate::session::Session;
+use crate::session::{Opened, Session};
 use crate::ui::units;
 
 /// Make a new snapshot of files and folders
@@ -90,4 +94,44 @@ pub(crate) struct Args {
     /// Files and folders, or a command and its arguments
     #[arg(value_name = "FILE/DIR")]
     targets: Vec<OsString>,
+}
+
+/// Backs up and shows the result; code 3 if some of the source could not be read.
+pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
+    let settings = settings::Settings::new(args, session)?;
+    let sources = if settings.is_stream() { None } else { Some(sources::collect(&args.named(), &session.ui)?) };
+    session.ui.verbose("open repository");
+    let opened = open(args, session)?;
+    let outcome = settings.back_up(args, session, &opened.repository, sources.as_ref());
+    opened.close(session);
+    let problems = outcome? + sources.map_or(0, |sources| sources.missing as u64);
+    match problems {
+        0 => Ok(()),
+        _ => Err(Failure::plain("Warning: at least one source file could not be read").code(Code::Incomplete)),
+    }
+}
+
+/// Opens the repository as this backup needs it; with `--init` it is made if there is none.
+fn open(args: &Args, session: &Session) -> Result<Opened<Append, Option<SharedLock>>> {
+    if args.dry_run {
+        return session.open_for_a_dry_run();
+    }
+    match session.open_to_add() {
+        Err(failure) if args.init && failure.code == Code::NoRepository => {
+            super::init::make(session)?;
+            session.open_to_add()
+        }
+        outcome => outcome,
+    }
+}
+
+impl Args {
+    fn named(&self) -> sources::Named<'_> {
+        sources::Named {
+            globs: &self.files_from,
+            verbatim: &self.files_from_verbatim,
+            raw: &self.files_from_raw,
+            arguments: &self.targets,
+        }
+    }
 }

@@ -1,0 +1,233 @@
+//! From the flags of `backup` to what the library is told.
+
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tresor_repo::handle::Append;
+use tresor_repo::index::Index;
+use tresor_repo::time::Time;
+use tresor_repo::{FileKind, Repository};
+use tresor_snapshot::backup::{BackupOptions, Files, Source, SourceFilter, TagFile, absolute, backup, clean};
+use tresor_snapshot::select::{self, GroupBy, Listed, flatten_tags};
+use tresor_snapshot::snapshots::load_all;
+
+use super::sources::Sources;
+use super::{Args, stream};
+use crate::exit::{Failure, Result, chain};
+use crate::session::{PROGRAM_VERSION, Session};
+use crate::ui::backup::BackupView;
+use crate::ui::progress::Ticker;
+
+/// What the flags mean, checked before anything is opened.
+pub(super) struct Settings {
+    options: BackupOptions,
+    filter: SourceFilter,
+    group_by: GroupBy,
+    current: PathBuf,
+    stream: bool,
+}
+
+impl Settings {
+    /// Reads the flags.
+    ///
+    /// # Errors
+    /// Flags that contradict each other, values that mean nothing, pattern files that cannot be read.
+    pub(super) fn new(args: &Args, session: &Session) -> Result<Self> {
+        refuse_contradictions(args, session)?;
+        let current = std::env::current_dir()
+            .map_err(|error| Failure::fatal(format!("cannot find the current directory: {error}")))?;
+        let group_by = GroupBy::parse(&args.group_by)
+            .map_err(|error| Failure::plain(format!("invalid argument {:?} for \"-g, --group-by\" flag: {error}", args.group_by)))?;
+        let stream = args.stdin || args.stdin_from_command;
+        Ok(Settings { options: options(args, session)?, filter: filter(args, session)?, group_by, current, stream })
+    }
+
+    /// Whether the source is a stream and not files.
+    pub(super) fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Makes the backup and shows it; returns how many problems were noted.
+    pub(super) fn back_up(
+        mut self,
+        args: &Args,
+        session: &Session,
+        repository: &Repository<Append>,
+        sources: Option<&Sources>,
+    ) -> Result<u64> {
+        let ui = &session.ui;
+        ui.verbose("load index files");
+        let index = repository.load_index(&*session.monitor())?;
+        let paths = sources.map_or(Vec::new(), |sources| self.absolute_paths(&sources.paths));
+        self.choose_parent(args, session, repository, &paths)?;
+        let view = Arc::new(BackupView::new(Arc::clone(ui)));
+        let ticker = Ticker::start(ui, Arc::clone(&view) as _);
+        let report = match sources {
+            Some(sources) => self.files(args, session, repository, &index, sources, &view),
+            None => stream::back_up(args, session, repository, &index, &self.options, &view),
+        };
+        drop(ticker);
+        let report = report?;
+        view.summary(&report, args.dry_run);
+        Ok(report.problems)
+    }
+
+    fn files(
+        &self,
+        args: &Args,
+        session: &Session,
+        repository: &Repository<Append>,
+        index: &Index,
+        sources: &Sources,
+        view: &BackupView,
+    ) -> Result<tresor_snapshot::backup::BackupReport> {
+        let shown: Vec<String> = sources.paths.iter().map(|path| path.display().to_string()).collect();
+        if !args.no_scan {
+            session.ui.verbose(&format!("start scan on [{}]", shown.join(" ")));
+        }
+        session.ui.verbose(&format!("start backup on [{}]", shown.join(" ")));
+        let files =
+            Files { current: &self.current, targets: &sources.paths, filter: &self.filter, estimate: !args.no_scan };
+        backup(repository, index, Source::Files(files), &self.options, view).map_err(unable_to_save)
+    }
+
+    fn absolute_paths(&self, paths: &[PathBuf]) -> Vec<String> {
+        let current = self.current.as_os_str().as_bytes();
+        let absolute = |path: &PathBuf| absolute(current, path.as_os_str().as_bytes());
+        paths.iter().map(|path| String::from_utf8_lossy(&absolute(path)).into_owned()).collect()
+    }
+
+    /// Chooses the snapshot to compare with: the one named, or the newest of the group.
+    fn choose_parent(
+        &mut self,
+        args: &Args,
+        session: &Session,
+        repository: &Repository<Append>,
+        paths: &[String],
+    ) -> Result<()> {
+        if args.force || args.stdin {
+            return self.say_parent(args, session, None);
+        }
+        let filter = select::parent_filter(self.group_by, &self.options.hostname, paths, &self.options.tags);
+        let named = args.parent.as_deref().filter(|parent| !parent.is_empty());
+        if let Some(prefix) = named.filter(|id| *id != select::LATEST) {
+            let ids = repository.list(FileKind::Snapshot)?;
+            let ids = ids.iter().map(|listed| tresor_repo::SnapshotId::from_id(listed.id));
+            let id = select::Request::parse(prefix).id;
+            let id = select::resolve(&id, ids).map_err(|error| Failure::plain(chain(&error)))?;
+            let snapshot = tresor_snapshot::snapshots::load(repository, &id)?;
+            return self.say_parent(args, session, Some((id, snapshot)));
+        }
+        let all: Vec<Listed> = load_all(repository)?
+            .into_iter()
+            .map(|(id, snapshot)| snapshot.map(|snapshot| (id, snapshot)))
+            .collect::<std::result::Result<_, _>>()?;
+        let newest = select::latest(&all, &filter, Some(self.options.time)).cloned();
+        if newest.is_none() && named.is_some() {
+            return Err(Failure::plain(format!("{filter}: no snapshot found")));
+        }
+        self.say_parent(args, session, newest)
+    }
+
+    fn say_parent(&mut self, args: &Args, session: &Session, parent: Option<Listed>) -> Result<()> {
+        if !args.stdin {
+            session.ui.print(&match &parent {
+                Some((id, _)) => format!("using parent snapshot {}", id.short()),
+                None => "no parent snapshot found, will read all files".to_owned(),
+            });
+        }
+        self.options.parent = parent.map(|(id, snapshot)| (id, snapshot.tree));
+        Ok(())
+    }
+}
+
+/// The failure of a backup, as restic words it.
+pub(super) fn unable_to_save(error: tresor_snapshot::Error) -> Failure {
+    Failure::while_doing("unable to save snapshot", error)
+}
+
+fn refuse_contradictions(args: &Args, session: &Session) -> Result<()> {
+    let lists =
+        [("files-from", &args.files_from), ("files-from-verbatim", &args.files_from_verbatim), ("files-from-raw", &args.files_from_raw)];
+    let flag = if args.stdin { "--stdin" } else { "--stdin-from-command" };
+    for (name, list) in lists {
+        if (args.stdin || args.stdin_from_command) && !list.is_empty() {
+            return Err(Failure::fatal(format!("{flag} and --{name} cannot be used together")));
+        }
+        if list.iter().any(|file| file == Path::new("-")) && !session.password_is_given()? {
+            return Err(Failure::fatal(format!(
+                "unable to read password from stdin when data is to be read from stdin, use --password-file or $RESTIC_PASSWORD (--{name})"
+            )));
+        }
+    }
+    if args.stdin && !args.stdin_from_command && !args.targets.is_empty() {
+        return Err(Failure::fatal("--stdin was specified and files/dirs were listed as arguments"));
+    }
+    if args.stdin_from_command && args.targets.is_empty() {
+        return Err(Failure::plain("no command was specified as argument"));
+    }
+    if args.stdin && !args.stdin_from_command && !session.password_is_given()? {
+        return Err(Failure::fatal("cannot read both password and data from stdin"));
+    }
+    Ok(())
+}
+
+fn options(args: &Args, session: &Session) -> Result<BackupOptions> {
+    let owner = session.owner();
+    let time = match &args.time {
+        Some(text) => parse_time(text, session)?,
+        None => session.now(),
+    };
+    let host = args.host.clone().or_else(|| session.environment.text("HOST"));
+    let concurrency = match (args.read_concurrency, session.environment.text("READ_CONCURRENCY")) {
+        (Some(count), _) => count,
+        (None, None) => 0,
+        (None, Some(text)) => text
+            .parse()
+            .map_err(|_| Failure::fatal(format!("invalid value for RESTIC_READ_CONCURRENCY {text:?}")))?,
+    };
+    Ok(BackupOptions {
+        hostname: host.filter(|host| !host.is_empty()).unwrap_or(owner.hostname),
+        username: owner.username,
+        uid: owner.uid,
+        gid: owner.gid,
+        tags: flatten_tags(&args.tag),
+        excludes: args.patterns.exclude.clone(),
+        program_version: format!("tresor {PROGRAM_VERSION}"),
+        read_concurrency: concurrency,
+        with_atime: args.with_atime,
+        ignore_ctime: args.ignore_ctime || args.ignore_inode,
+        ignore_inode: args.ignore_inode,
+        skip_if_unchanged: args.skip_if_unchanged,
+        parent: None,
+        ..BackupOptions::new(time, session.zone.clone())
+    })
+}
+
+fn parse_time(text: &str, session: &Session) -> Result<Time> {
+    session.zone.parse_local(text).ok_or_else(|| {
+        Failure::fatal(format!("error in time option: {text:?} is no time like \"2006-01-02 15:04:05\""))
+    })
+}
+
+fn filter(args: &Args, session: &Session) -> Result<SourceFilter> {
+    let mut if_present = Vec::new();
+    for text in &args.exclude_if_present {
+        let (name, header) = text.split_once(':').unwrap_or((text, ""));
+        if name.is_empty() {
+            return Err(Failure::plain("no name for exclusion tagfile provided"));
+        }
+        if_present.push(TagFile { name: name.into(), header: header.into() });
+    }
+    if args.exclude_caches {
+        if_present.push(TagFile::cache());
+    }
+    let cache = session.cache_base()?.map(|base| clean(base.into_os_string().into_vec().as_slice()));
+    Ok(SourceFilter {
+        patterns: args.patterns.excludes(&session.environment)?,
+        paths: cache.into_iter().collect(),
+        larger_than: args.exclude_larger_than,
+        if_present,
+        one_file_system: args.one_file_system,
+    })
+}

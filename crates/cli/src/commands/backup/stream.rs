@@ -1,0 +1,107 @@
+//! Backing up one file that comes from stdin or from a command.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tresor_repo::Repository;
+use tresor_repo::handle::Append;
+use tresor_repo::index::Index;
+use tresor_snapshot::backup::{BackupOptions, BackupReport, Source, Stream, backup, clean};
+
+use super::Args;
+use super::settings::unable_to_save;
+use crate::exit::{Failure, Result};
+use crate::session::Session;
+use crate::ui::Ui;
+use crate::ui::backup::BackupView;
+use crate::ui::terminal::printable;
+
+/// Backs up the stream that the flags name.
+pub(super) fn back_up(
+    args: &Args,
+    session: &Session,
+    repository: &Repository<Append>,
+    index: &Index,
+    options: &BackupOptions,
+    view: &BackupView,
+) -> Result<BackupReport> {
+    let path = path_in_snapshot(&args.stdin_filename)?;
+    if !args.stdin_from_command {
+        let mut stdin = std::io::stdin();
+        let stream = Stream { path, reader: &mut stdin, finish: Box::new(|| Ok(())) };
+        return backup(repository, index, Source::Stream(stream), options, view).map_err(unable_to_save);
+    }
+    let mut command = Running::start(args, &session.ui)?;
+    let mut output = command.take_output();
+    let stream = Stream { path, reader: &mut output, finish: Box::new(move || command.wait()) };
+    backup(repository, index, Source::Stream(stream), options, view).map_err(unable_to_save)
+}
+
+fn path_in_snapshot(name: &OsStr) -> Result<Vec<u8>> {
+    let path = clean(&[b"/", name.as_bytes()].concat());
+    if name.is_empty() || path == b"/" {
+        return Err(Failure::plain("failed to backup from stdin: invalid filename specified"));
+    }
+    Ok(path)
+}
+
+/// A command whose output is being stored.
+struct Running {
+    child: Child,
+    stderr: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(args: &Args, ui: &Arc<Ui>) -> Result<Self> {
+        let name = args.targets[0].to_string_lossy().into_owned();
+        let mut child = Command::new(&args.targets[0])
+            .args(&args.targets[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Failure::plain(format!(
+                    "failed to start command: exec: {name:?}: executable file not found in $PATH"
+                )),
+                _ => Failure::plain(format!("failed to start command: {name:?}: {error}")),
+            })?;
+        let ui = Arc::clone(ui);
+        let stderr = child.stderr.take().map(|stderr| std::thread::spawn(move || pass_on(&name, stderr, &ui)));
+        Ok(Running { child, stderr })
+    }
+
+    fn take_output(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("the child was started with a pipe for its output")
+    }
+
+    /// Waits for the end of the command; one that failed makes no snapshot.
+    fn wait(mut self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let status = self.child.wait()?;
+        if let Some(thread) = self.stderr.take() {
+            drop(thread.join()); // it only passes lines on
+        }
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(code) => Err(format!("command failed: exit status {code}").into()),
+            None => Err(format!("command failed: {status}").into()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After `wait` this finds the child gone; before, the backup has failed and nobody reads its output.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pass_on(name: &str, stderr: impl Read, ui: &Ui) {
+    for line in BufReader::new(stderr).split(b'\n').map_while(std::result::Result::ok) {
+        ui.error(&printable(&format!("subprocess {name}: {}", String::from_utf8_lossy(&line))));
+    }
+}
