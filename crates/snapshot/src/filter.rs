@@ -18,6 +18,24 @@ pub use pattern_file::parse_pattern_file;
 
 use pattern::with_components;
 
+/// A pattern for one component, to match the names in a folder with.
+pub struct Glob(glob::Part);
+
+impl Glob {
+    /// Reads a pattern without `/`.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn parse(text: &[u8]) -> Result<Self, BadPattern> {
+        glob::Part::parse(text).map(Glob).map_err(|_| BadPattern)
+    }
+
+    /// Whether it matches this name.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.0.matches(name)
+    }
+}
+
 /// Whether a list tells upper from lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use tresor_snapshot::filter::Glob;
 
 use crate::exit::{Failure, Result};
 use crate::textfile;
@@ -131,8 +132,8 @@ fn glob(pattern: &[u8]) -> std::result::Result<Vec<PathBuf>, &'static str> {
         found = match special {
             false => found.into_iter().map(|folder| folder.join(OsStr::from_bytes(part))).collect(),
             true => {
-                tresor_snapshot::filter::check_glob(part).map_err(|_| "syntax error in pattern")?;
-                found.iter().flat_map(|folder| matching(folder, part)).collect()
+                let part = Glob::parse(part).map_err(|_| "syntax error in pattern")?;
+                found.iter().flat_map(|folder| matching(folder, &part)).collect()
             }
         };
     }
@@ -140,13 +141,13 @@ fn glob(pattern: &[u8]) -> std::result::Result<Vec<PathBuf>, &'static str> {
     Ok(found)
 }
 
-fn matching(folder: &Path, part: &[u8]) -> Vec<PathBuf> {
+fn matching(folder: &Path, part: &Glob) -> Vec<PathBuf> {
     let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // A folder that cannot be read matches nothing, as in every shell.
     let Ok(entries) = std::fs::read_dir(place) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
     let mut names: Vec<OsString> =
-        names.filter(|name| tresor_snapshot::filter::glob_matches(part, name.as_bytes())).collect();
+        names.filter(|name| part.matches(name.as_bytes())).collect();
     names.sort();
     names.into_iter().map(|name| folder.join(name)).collect()
 }
