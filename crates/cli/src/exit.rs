@@ -28,6 +28,34 @@ pub(crate) enum Code {
     BrokenPipe = 141,
 }
 
+impl Code {
+    /// Every code, in order.
+    pub(crate) const ALL: [Code; 8] = [
+        Code::Success,
+        Code::Failed,
+        Code::Incomplete,
+        Code::NoRepository,
+        Code::Locked,
+        Code::WrongPassword,
+        Code::Interrupted,
+        Code::BrokenPipe,
+    ];
+
+    /// What it means, for the manual.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Code::Success => "done",
+            Code::Failed => "stopped by an error; for `check`: problems were found",
+            Code::Incomplete => "done, but some of the source could not be read",
+            Code::NoRepository => "there is no repository at the location",
+            Code::Locked => "somebody else's lock is in the way",
+            Code::WrongPassword => "no key opens with the password",
+            Code::Interrupted => "interrupted by a signal",
+            Code::BrokenPipe => "whoever read our output is gone",
+        }
+    }
+}
+
 /// Why a run does not end with success.
 #[derive(Debug)]
 pub(crate) struct Failure {

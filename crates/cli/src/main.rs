@@ -61,12 +61,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// The definitions of all commands and flags.
+fn command_line() -> clap::Command {
+    CommandLine::command()
+}
+
 /// A failure, and the voice to tell it with.
 type Told = (Arc<Ui>, Failure);
 
 /// Reads the command line; `None` when help was asked for and printed.
 fn parse(program: Program, words: &[OsString]) -> Result<Option<CommandLine>, Told> {
-    let mut root = CommandLine::command().name(program.name());
+    let mut root = command_line().name(program.name());
     root.build();
     let canonical = goflags::canonical(&root, program.name(), words)
         .map_err(|error| (early_voice(program, error.json), Failure::plain(error.message)))?;

@@ -1,5 +1,6 @@
 //! The commands: one file a verb, each with its `Args` and a `run` of about a screen.
 
+pub(crate) mod backup;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod dump;
@@ -7,6 +8,9 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod ls;
+mod patterns;
+pub(crate) mod reference;
+pub(crate) mod restore;
 mod secondary;
 pub(crate) mod selection;
 pub(crate) mod snapshots;
@@ -22,6 +26,7 @@ use crate::session::Session;
 /// What the program can do.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    Backup(backup::Args),
     Cat(cat::Args),
     Check(check::Args),
     Dump(dump::Args),
@@ -29,6 +34,9 @@ pub(crate) enum Verb {
     Key(key::Args),
     List(list::Args),
     Ls(ls::Args),
+    #[command(hide = true)]
+    Reference(reference::Args),
+    Restore(restore::Args),
     Snapshots(snapshots::Args),
     Unlock(unlock::Args),
     Version(version::Args),
@@ -38,6 +46,9 @@ impl Verb {
     /// Carries the command out.
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
+            Verb::Backup(args) => backup::run(&args, session),
+            Verb::Reference(args) => reference::run(&args, crate::command_line(), session),
+            Verb::Restore(args) => restore::run(&args, session),
             Verb::Cat(args) => cat::run(&args, session),
             Verb::Check(args) => check::run(&args, session),
             Verb::Dump(args) => dump::run(&args, session),
@@ -54,11 +65,13 @@ impl Verb {
     /// Whether `--json` replaces the text of this command.
     pub(crate) fn speaks_json(&self) -> bool {
         match self {
-            Verb::Cat(_) | Verb::Dump(_) | Verb::List(_) => false,
+            Verb::Cat(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
             Verb::Key(args) => args.speaks_json(),
-            Verb::Check(_)
+            Verb::Backup(_)
+            | Verb::Check(_)
             | Verb::Init(_)
             | Verb::Ls(_)
+            | Verb::Restore(_)
             | Verb::Snapshots(_)
             | Verb::Unlock(_)
             | Verb::Version(_) => true,

@@ -1,0 +1,127 @@
+//! The reference pages of the manual, made from the definitions of the commands.
+//!
+//! `cargo xtask generate` writes them into `docs/`; a test says when they are stale.
+
+use clap::{ArgAction, Command};
+use std::fmt::Write;
+
+use crate::exit::{Code, Result};
+use crate::session::Session;
+
+/// Print a page of the reference (for the manual's makers)
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// commands, environment or exit-codes
+    page: String,
+}
+
+/// Prints one page as Markdown.
+pub(crate) fn run(args: &Args, root: Command, session: &Session) -> Result<()> {
+    let page = match args.page.as_str() {
+        "commands" => commands(root),
+        "environment" => environment(),
+        "exit-codes" => exit_codes(),
+        page => return Err(crate::exit::Failure::fatal(format!("there is no page {page:?}"))),
+    };
+    session.ui.raw(page.as_bytes());
+    Ok(())
+}
+
+fn commands(mut root: Command) -> String {
+    root.build();
+    let mut page = String::from("# Commands\n\nMade by `cargo xtask generate`; do not edit.\n\n");
+    page.push_str("Flags may stand before or after the command. `--name value` and `--name=value` are the same; switches ");
+    page.push_str("take a value only as `--name=false`; short switches bundle (`-qn`); `--` ends the flags.\n");
+    for command in root.get_subcommands().filter(|command| !command.is_hide_set()) {
+        describe(&mut page, command, command.get_name());
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            describe(&mut page, below, &format!("{} {}", command.get_name(), below.get_name()));
+        }
+    }
+    page.push_str("\n## Global flags\n\n");
+    flags(&mut page, &root, false);
+    page
+}
+
+fn describe(page: &mut String, command: &Command, name: &str) {
+    if name == "help" {
+        return;
+    }
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let values: Vec<String> = command
+        .get_positionals()
+        .filter(|value| !value.is_hide_set())
+        .map(|value| {
+            let names = value.get_value_names().unwrap_or_default();
+            let name = names.first().map_or(value.get_id().as_str(), |name| name.as_str());
+            if value.get_num_args().is_some_and(|range| range.max_values() > 1) { format!("[{name}…]") } else { name.to_owned() }
+        })
+        .collect();
+    let usage = [&[format!("tresor {name} [flags]")], &values[..]].concat().join(" ");
+    // Writing to a string does not fail, here and below.
+    let _ = write!(page, "\n## {name}\n\n{about}.\n\n```text\n{usage}\n```\n\n");
+    flags(page, command, true);
+}
+
+fn flags(page: &mut String, command: &Command, own: bool) {
+    let shown = command.get_arguments().filter(|flag| {
+        !flag.is_positional() && !flag.is_hide_set() && flag.is_global_set() != own && flag.get_id() != "help"
+    });
+    let mut rows = String::new();
+    for flag in shown {
+        let mut name = crate::goflags::flag_name(flag);
+        if matches!(flag.get_action(), ArgAction::Set | ArgAction::Append) {
+            let names = flag.get_value_names().unwrap_or_default();
+            let _ = write!(name, " {}", names.first().map_or("VALUE", |name| name.as_str()));
+        }
+        let help = flag.get_help().map(ToString::to_string).unwrap_or_default().replace('|', "\\|");
+        let _ = writeln!(rows, "| `{name}` | {help} |");
+    }
+    if !rows.is_empty() {
+        let _ = write!(page, "| flag | |\n|---|---|\n{rows}");
+    }
+}
+
+/// Our own variables (`TRESOR_…`, else `RESTIC_…`) and the system's that count.
+const VARIABLES: &[(&str, &str)] = &[
+    ("TRESOR_REPOSITORY", "location, as `--repo`"),
+    ("TRESOR_REPOSITORY_FILE", "file with the location, as `--repository-file`"),
+    ("TRESOR_PASSWORD", "the password itself"),
+    ("TRESOR_PASSWORD_FILE", "file with the password, as `--password-file`"),
+    ("TRESOR_PASSWORD_COMMAND", "command that prints the password, as `--password-command`"),
+    ("TRESOR_KEY_HINT", "key file to try first, as `--key-hint`"),
+    ("TRESOR_CACHE_DIR", "folder of the caches, as `--cache-dir`"),
+    ("TRESOR_COMPRESSION", "as `--compression`"),
+    ("TRESOR_PACK_SIZE", "as `--pack-size`"),
+    ("TRESOR_READ_CONCURRENCY", "as `backup --read-concurrency`"),
+    ("TRESOR_HOST", "host name of new snapshots, and the default of every `--host` filter"),
+    ("TRESOR_PROGRESS_FPS", "updates of the status a second, also off a terminal"),
+    ("TRESOR_FEATURES", "feature flags, `name=true,…`"),
+    ("TRESOR_CACERT", "as `--cacert`, a list with commas"),
+    ("TRESOR_TLS_CLIENT_CERT", "as `--tls-client-cert`"),
+    ("TRESOR_HTTP_USER_AGENT", "as `--http-user-agent`"),
+    ("TMPDIR", "folder of temporary files (default: /tmp)"),
+    ("XDG_CACHE_HOME, HOME", "where the caches are if nothing else says so"),
+    ("TZ", "the local time zone: of all times printed, and stored in snapshots and nodes"),
+    ("TERM", "empty or `dumb`: no status that is redrawn"),
+];
+
+fn environment() -> String {
+    let mut page = String::from("# Environment\n\nMade by `cargo xtask generate`; do not edit.\n\n");
+    page.push_str("Each `TRESOR_…` variable may also be called `RESTIC_…`; the first wins. A flag wins over its variable.\n\n");
+    page.push_str("| variable | meaning |\n|---|---|\n");
+    for (name, meaning) in VARIABLES {
+        let _ = writeln!(page, "| `{name}` | {meaning} |");
+    }
+    page
+}
+
+fn exit_codes() -> String {
+    let mut page = String::from("# Exit codes\n\nMade by `cargo xtask generate`; do not edit.\n\n");
+    page.push_str("| code | means |\n|---|---|\n");
+    for code in Code::ALL {
+        let _ = writeln!(page, "| {} | {} |", code as u8, code.meaning());
+    }
+    page.push_str("\nWith `--json` the last line on stderr is `{\"message_type\":\"exit_error\",\"code\":…,\"message\":…}`.\n");
+    page
+}
