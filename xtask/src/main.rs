@@ -6,6 +6,7 @@ mod project;
 
 mod bench;
 mod campaign;
+mod generate;
 mod peers;
 mod tidy;
 
@@ -33,6 +34,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Long runs that try to break things.
     Campaign(campaign::Arguments),
+    /// Writes the reference pages of the manual.
+    Generate(generate::Arguments),
     #[command(hide = true)]
     Measure(bench::measure::Arguments),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Campaign(arguments) => campaign::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Measure(arguments) => bench::measure::run(&arguments),
     };
     match outcome {
