@@ -121,8 +121,9 @@ impl From<Mode> for Compression {
 }
 
 fn parse_compression(text: &str) -> std::result::Result<Mode, String> {
-    Mode::from_str(text, false)
-        .map_err(|_| format!("invalid compression mode {text:?}, must be one of (auto|off|fastest|better|max)"))
+    Mode::from_str(text, false).map_err(|_| {
+        format!("invalid compression mode {text:?}, must be one of (auto|off|fastest|better|max)")
+    })
 }
 
 impl Global {
@@ -139,15 +140,17 @@ impl Global {
             && let Some(text) = environment.text("PACK_SIZE")
         {
             let size = text.parse();
-            self.pack_size =
-                Some(size.map_err(|_| Failure::fatal(format!("invalid value for RESTIC_PACK_SIZE {text:?}: not a whole number")))?);
+            self.pack_size = Some(size.map_err(|_| {
+                Failure::fatal(format!("invalid value for RESTIC_PACK_SIZE {text:?}: not a whole number"))
+            })?);
         }
         if self.compression.is_none()
             && let Some(text) = environment.text("COMPRESSION")
         {
             let mode = parse_compression(&text);
-            self.compression =
-                Some(mode.map_err(|reason| Failure::fatal(format!("invalid value for RESTIC_COMPRESSION {text:?}: {reason}")))?);
+            self.compression = Some(mode.map_err(|reason| {
+                Failure::fatal(format!("invalid value for RESTIC_COMPRESSION {text:?}: {reason}"))
+            })?);
         }
         if self.quiet && self.verbose > 0 {
             return Err(Failure::fatal("--quiet and --verbose cannot be specified at the same time"));
@@ -202,7 +205,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_environment_of_the_same_setting() {
-        let environment = [("RESTIC_REPOSITORY", "env"), ("RESTIC_PACK_SIZE", "32"), ("RESTIC_COMPRESSION", "max")];
+        let environment =
+            [("RESTIC_REPOSITORY", "env"), ("RESTIC_PACK_SIZE", "32"), ("RESTIC_COMPRESSION", "max")];
         let global = settle(&["--repo=flag"], Environment::from(environment)).unwrap();
         assert_eq!(global.repo.as_deref(), Some("flag"));
         assert_eq!(global.pack_bytes().unwrap(), 32 << 20);
@@ -213,7 +217,8 @@ mod tests {
 
     #[test]
     fn contradictions_and_bad_values_are_refused() {
-        let message = |result: Result<Global>| result.err().map(|failure| failure.message).unwrap_or_default();
+        let message =
+            |result: Result<Global>| result.err().map(|failure| failure.message).unwrap_or_default();
         assert_eq!(
             message(settle(&["-q", "-v"], Environment::from([]))),
             "Fatal: --quiet and --verbose cannot be specified at the same time"

@@ -136,7 +136,8 @@ impl From<RepoError> for Failure {
         let text = chain(&error);
         let (code, message, hint) = match &error {
             RepoError::NoRepository { location, .. } => {
-                let place = format!("Fatal: {text}\nIs there a repository at the following location?\n{location}");
+                let place =
+                    format!("Fatal: {text}\nIs there a repository at the following location?\n{location}");
                 (Code::NoRepository, place, Some("`init` makes a new repository there"))
             }
             RepoError::Locked { holder } => {
@@ -151,9 +152,11 @@ impl From<RepoError> for Failure {
             }
             RepoError::WrongPassword => (Code::WrongPassword, format!("Fatal: {text}"), None),
             RepoError::Cancelled => (Code::Interrupted, "Fatal: context canceled".into(), None),
-            RepoError::UnreadableLock { .. } => {
-                (Code::Failed, format!("Fatal: {text}"), Some("`unlock --remove-all` removes locks that cannot be read"))
-            }
+            RepoError::UnreadableLock { .. } => (
+                Code::Failed,
+                format!("Fatal: {text}"),
+                Some("`unlock --remove-all` removes locks that cannot be read"),
+            ),
             RepoError::Damaged { .. } | RepoError::DamagedBlob { .. } | RepoError::Format { .. } => {
                 (Code::Failed, format!("Fatal: {text}"), Some("`check` tells what is damaged"))
             }

@@ -38,7 +38,9 @@ impl Extended {
     pub(crate) fn namespace(&self, namespace: &str, known: &[&str]) -> Result<BTreeMap<&str, &str>> {
         let mut own = BTreeMap::new();
         for (key, value) in &self.0 {
-            let Some(name) = key.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.')) else { continue };
+            let Some(name) = key.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.')) else {
+                continue;
+            };
             if !known.contains(&name) {
                 return Err(Failure::fatal(format!("option {key} is not known")));
             }

@@ -192,8 +192,10 @@ impl<'c, 'p> Reader<'c, 'p> {
         while let Some((&letter, after)) = rest.split_first() {
             let Some(flag) = self.known.short(letter) else {
                 let all = String::from_utf8_lossy(letters);
-                return self
-                    .fail(format!("unknown shorthand flag: '{}' in -{all}", char::from(letter).escape_debug()));
+                return self.fail(format!(
+                    "unknown shorthand flag: '{}' in -{all}",
+                    char::from(letter).escape_debug()
+                ));
             };
             match after.strip_prefix(b"=") {
                 Some(value) => return self.set(flag, Some(value.to_vec())),
@@ -226,13 +228,25 @@ impl<'c, 'p> Reader<'c, 'p> {
             (ArgAction::Count, None) => self.switches.get(&long).copied().unwrap_or(0) + 1,
             (ArgAction::Count, Some(text)) => match text.parse::<u64>() {
                 Ok(count) => count.min(255),
-                Err(_) => return self.bad_value(flag, &text, &format!("strconv.ParseInt: parsing {text:?}: invalid syntax")),
+                Err(_) => {
+                    return self.bad_value(
+                        flag,
+                        &text,
+                        &format!("strconv.ParseInt: parsing {text:?}: invalid syntax"),
+                    );
+                }
             },
             (_, None) => 1,
             (_, Some(text)) => match text.as_str() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => 1,
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => 0,
-                _ => return self.bad_value(flag, &text, &format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
+                _ => {
+                    return self.bad_value(
+                        flag,
+                        &text,
+                        &format!("strconv.ParseBool: parsing {text:?}: invalid syntax"),
+                    );
+                }
             },
         };
         if long == "json" {
@@ -282,7 +296,7 @@ mod tests {
             .arg(arg!(-H --host <H>).action(ArgAction::Append))
             .arg(Arg::new("ids").num_args(0..));
         Command::new("restic")
-            .arg(arg!(-q --quiet))
+            .arg(arg!(-q - -quiet))
             .arg(arg!(--json))
             .arg(arg!(-v --verbose ...))
             .arg(arg!(-r --repo <R>))
@@ -301,9 +315,15 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_flag_comes_out_the_same() {
-        for line in ["-r x snapshots -H a", "snapshots -Ha -r=x", "--repo x snapshots --host=a", "-r=x snapshots -H=a"] {
+        for line in [
+            "-r x snapshots -H a",
+            "snapshots -Ha -r=x",
+            "--repo x snapshots --host=a",
+            "-r=x snapshots -H=a",
+        ] {
             let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-            let mut argv = canonical(&root(), "restic", &args).unwrap_or_else(|e| panic!("{}", e.message)).argv;
+            let mut argv =
+                canonical(&root(), "restic", &args).unwrap_or_else(|e| panic!("{}", e.message)).argv;
             argv.sort();
             assert_eq!(argv, ["--host=a", "--repo=x", "restic", "snapshots"], "{line}");
         }

@@ -33,7 +33,12 @@ use ui::{Style, Ui};
 
 /// Encrypted, deduplicated, verifiable backups in restic's repository format
 #[derive(Parser)]
-#[command(name = "tresor", args_override_self = true, disable_version_flag = true, subcommand_required = false)]
+#[command(
+    name = "tresor",
+    args_override_self = true,
+    disable_version_flag = true,
+    subcommand_required = false
+)]
 struct CommandLine {
     #[command(flatten)]
     global: Global,
@@ -75,9 +80,11 @@ fn parse(program: Program, words: &[OsString]) -> Result<Option<CommandLine>, To
     root.build();
     let canonical = goflags::canonical(&root, program.name(), words)
         .map_err(|error| (early_voice(program, error.json), Failure::plain(error.message)))?;
-    let argv = if canonical.has_command { canonical.argv } else { vec![program.name().into(), "--help".into()] };
+    let argv =
+        if canonical.has_command { canonical.argv } else { vec![program.name().into(), "--help".into()] };
     let json = argv.iter().any(|word| word == "--json");
-    let parsed = root.try_get_matches_from_mut(argv).and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let parsed =
+        root.try_get_matches_from_mut(argv).and_then(|matches| CommandLine::from_arg_matches(&matches));
     match parsed {
         Ok(line) => Ok(Some(line)),
         Err(error) if !error.use_stderr() => {
@@ -85,7 +92,9 @@ fn parse(program: Program, words: &[OsString]) -> Result<Option<CommandLine>, To
             voice.raw(error.render().to_string().as_bytes());
             voice.finish().map(|()| None).map_err(|failure| (voice, failure))
         }
-        Err(error) => Err((early_voice(program, json), Failure::plain(commands::usage_message(&root, &error)))),
+        Err(error) => {
+            Err((early_voice(program, json), Failure::plain(commands::usage_message(&root, &error))))
+        }
     }
 }
 

@@ -54,9 +54,9 @@ impl<'a> Sources<'a> {
                 return Err(resolving("Fatal: Password file and command are mutually exclusive options"));
             }
             (Some(command), None) => Some(from_command(command)?),
-            (None, Some(file)) => {
-                Some(Zeroizing::new(textfile::read_trimmed(file).map_err(|failure| resolving(&failure.message))?))
-            }
+            (None, Some(file)) => Some(Zeroizing::new(
+                textfile::read_trimmed(file).map_err(|failure| resolving(&failure.message))?,
+            )),
             (None, None) => self.variable.clone(),
         };
         match password.filter(|password| !password.is_empty()) {
@@ -175,6 +175,9 @@ mod tests {
         assert_eq!(password(&sources(None, "", false)), "<ask>");
         assert_eq!(password(&sources(Some("true"), "", true)), "<empty>");
         assert!(password(&sources(None, "env", true)).contains("must not be specified together"));
-        assert_eq!(password(&sources(Some("sh -c 'exit 3'"), "", false)), "Fatal: Resolving password failed: exit status 3");
+        assert_eq!(
+            password(&sources(Some("sh -c 'exit 3'"), "", false)),
+            "Fatal: Resolving password failed: exit status 3"
+        );
     }
 }

@@ -189,13 +189,15 @@ impl Session {
     /// The backend at the location, behind retries, limits and the gate of the lock.
     pub(crate) fn handle(&self) -> Result<Handle<Full>> {
         let location = self.location()?;
-        let backend: Arc<dyn Backend> = tresor_backend::open::open(&location, &self.backend_options(&location)?)?;
+        let backend: Arc<dyn Backend> =
+            tresor_backend::open::open(&location, &self.backend_options(&location)?)?;
         let backend: Arc<dyn Backend> = match self.rates() {
             Some(rates) => Arc::new(Limit::new(backend, rates, self.cancel.clone())),
             None => backend,
         };
         let ui = Arc::clone(&self.ui);
-        let retry = Retry::new(backend, self.cancel.clone()).observed_by(move |event| ui.error(&event.to_string()));
+        let retry =
+            Retry::new(backend, self.cancel.clone()).observed_by(move |event| ui.error(&event.to_string()));
         Ok(Handle::new(Arc::new(Gated::new(Arc::new(retry), self.gate.clone()))))
     }
 
@@ -222,9 +224,9 @@ impl Session {
         let own = self.extended.namespace(location.scheme(), &["connections"])?;
         let mut options = tresor_backend::open::Options::default();
         if let Some(text) = own.get("connections") {
-            let count: usize = text
-                .parse()
-                .map_err(|_| Failure::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
+            let count: usize = text.parse().map_err(|_| {
+                Failure::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))
+            })?;
             options.connections = Some(NonZeroUsize::new(count).ok_or_else(|| {
                 Failure::fatal(format!("{}.connections must be at least 1", location.scheme()))
             })?);
@@ -233,7 +235,8 @@ impl Session {
     }
 
     fn rates(&self) -> Option<Rates> {
-        let rate = |limit: Option<i64>| limit.and_then(|kib| u32::try_from(kib).ok()).and_then(NonZeroU32::new);
+        let rate =
+            |limit: Option<i64>| limit.and_then(|kib| u32::try_from(kib).ok()).and_then(NonZeroU32::new);
         let (upload, download) = (rate(self.global.limit_upload), rate(self.global.limit_download));
         (upload.is_some() || download.is_some()).then_some(Rates { upload, download })
     }

@@ -37,7 +37,13 @@ mod tests {
 
     #[test]
     fn quotes_group_and_backslashes_separate() {
-        let check = |text: &str, words: &[&str]| assert_eq!(split(text).as_deref(), Ok(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()[..]), "{text}");
+        let check = |text: &str, words: &[&str]| {
+            assert_eq!(
+                split(text).as_deref(),
+                Ok(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()[..]),
+                "{text}"
+            )
+        };
         check("echo pw", &["echo", "pw"]);
         check(r"echo a\ b", &["echo", "a", "b"]);
         check(r#"sh -c 'echo "a b"' """#, &["sh", "-c", "echo \"a b\"", ""]);

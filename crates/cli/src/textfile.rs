@@ -8,7 +8,10 @@ use crate::exit::{Failure, Result};
 pub(crate) fn decode(bytes: &[u8]) -> Vec<u8> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units = bytes.chunks(2).map(|pair| read([pair[0], pair.get(1).copied().unwrap_or(0)]));
-        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes()
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect::<String>()
+            .into_bytes()
     };
     match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use tresor_repo::handle::Append;
 use tresor_repo::lock::SharedLock;
+use tresor_snapshot::select::GroupBy;
 
 use super::patterns::ExcludeFlags;
 use crate::exit::{Code, Failure, Result};
@@ -45,7 +46,7 @@ pub(crate) struct Args {
     force: bool,
     /// Take the newest snapshot that agrees in these as parent: host, paths, tags
     #[arg(short, long, value_name = "GROUP", default_value = "host,paths")]
-    group_by: String,
+    group_by: GroupBy,
     /// Store this host name (default: $RESTIC_HOST or the machine's)
     #[arg(short = 'H', long, value_name = "HOSTNAME", alias = "hostname")]
     host: Option<String>,
@@ -99,7 +100,8 @@ pub(crate) struct Args {
 /// Backs up and shows the result; code 3 if some of the source could not be read.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let settings = settings::Settings::new(args, session)?;
-    let sources = if settings.is_stream() { None } else { Some(sources::collect(&args.named(), &session.ui)?) };
+    let sources =
+        if settings.is_stream() { None } else { Some(sources::collect(&args.named(), &session.ui)?) };
     session.ui.verbose("open repository");
     let opened = open(args, session)?;
     let outcome = settings.back_up(args, session, &opened.repository, sources.as_ref());
@@ -107,7 +109,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let problems = outcome? + sources.map_or(0, |sources| sources.missing as u64);
     match problems {
         0 => Ok(()),
-        _ => Err(Failure::plain("Warning: at least one source file could not be read").code(Code::Incomplete)),
+        _ => {
+            Err(Failure::plain("Warning: at least one source file could not be read").code(Code::Incomplete))
+        }
     }
 }
 
@@ -118,7 +122,7 @@ fn open(args: &Args, session: &Session) -> Result<Opened<Append, Option<SharedLo
     }
     match session.open_to_add() {
         Err(failure) if args.init && failure.code == Code::NoRepository => {
-            super::init::make(session)?;
+            super::init::make(session, 2, None)?;
             session.open_to_add()
         }
         outcome => outcome,

@@ -88,7 +88,9 @@ fn refuse_arguments(session: &Session, command: &str, words: &[String]) -> Resul
         return Ok(());
     }
     let program = session.program.name();
-    Err(Failure::fatal(format!("{command} takes no arguments, only flags; `{program} help {command}` lists them")))
+    Err(Failure::fatal(format!(
+        "{command} takes no arguments, only flags; `{program} help {command}` lists them"
+    )))
 }
 
 /// A parser's complaint in restic's words.
@@ -103,7 +105,8 @@ pub(crate) fn usage_message(root: &clap::Command, error: &clap::Error) -> String
     match text(ContextKind::InvalidValue) {
         Some(value) => {
             let long = flag.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default();
-            let reason = std::error::Error::source(error).map_or_else(|| first_line(error), ToString::to_string);
+            let reason =
+                std::error::Error::source(error).map_or_else(|| first_line(error), ToString::to_string);
             format!("invalid argument {value:?} for {:?} flag: {reason}", full_name(root, long))
         }
         None => first_line(error),

@@ -31,7 +31,9 @@ fn commands(mut root: Command) -> String {
     root.build();
     let mut page = String::from("# Commands\n\nMade by `cargo xtask generate`; do not edit.\n\n");
     page.push_str("Flags may stand before or after the command. `--name value` and `--name=value` are the same; switches ");
-    page.push_str("take a value only as `--name=false`; short switches bundle (`-qn`); `--` ends the flags.\n");
+    page.push_str(
+        "take a value only as `--name=false`; short switches bundle (`-qn`); `--` ends the flags.\n",
+    );
     for command in root.get_subcommands().filter(|command| !command.is_hide_set()) {
         describe(&mut page, command, command.get_name());
         for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
@@ -54,7 +56,11 @@ fn describe(page: &mut String, command: &Command, name: &str) {
         .map(|value| {
             let names = value.get_value_names().unwrap_or_default();
             let name = names.first().map_or(value.get_id().as_str(), |name| name.as_str());
-            if value.get_num_args().is_some_and(|range| range.max_values() > 1) { format!("[{name}…]") } else { name.to_owned() }
+            if value.get_num_args().is_some_and(|range| range.max_values() > 1) {
+                format!("[{name}…]")
+            } else {
+                name.to_owned()
+            }
         })
         .collect();
     let usage = [&[format!("tresor {name} [flags]")], &values[..]].concat().join(" ");

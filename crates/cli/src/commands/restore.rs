@@ -1,14 +1,15 @@
 //! `restore`: bring a snapshot, or a part of it, back to disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tresor_repo::Repository;
 use tresor_repo::handle::Read;
-use tresor_repo::{BlobId, Repository};
 use tresor_snapshot::filter::{Case, PatternList};
 use tresor_snapshot::restore::{Overwrite, RestoreOptions, Selector, XattrFilter, plan};
+use tresor_snapshot::walk::find_subtree;
 
 use super::patterns::{ExcludeFlags, IncludeFlags};
-use super::selection::{self, SnapshotFlags};
+use super::selection::{self, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 use crate::ui::progress::Ticker;
@@ -22,7 +23,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     includes: IncludeFlags,
     #[command(flatten)]
-    selection: SnapshotFlags,
+    selection: SelectFlags,
     /// Remove what is in restored folders and not in the snapshot
     #[arg(long)]
     delete: bool,
@@ -61,7 +62,9 @@ fn parse_overwrite(text: &str) -> std::result::Result<Overwrite, String> {
         "if-changed" => Ok(Overwrite::IfChanged),
         "if-newer" => Ok(Overwrite::IfNewer),
         "never" => Ok(Overwrite::Never),
-        _ => Err(format!("invalid overwrite behavior {text:?}, must be one of (always|if-changed|if-newer|never)")),
+        _ => Err(format!(
+            "invalid overwrite behavior {text:?}, must be one of (always|if-changed|if-newer|never)"
+        )),
     }
 }
 
@@ -84,15 +87,22 @@ fn restore(
     session: &Session,
     repository: &Repository<Read>,
     id: &str,
-    target: &PathBuf,
+    target: &Path,
     options: &RestoreOptions,
 ) -> Result<u64> {
     let ui = &session.ui;
     let found = selection::find_one(session, repository, &args.selection, id)
         .map_err(|failure| Failure::while_doing("failed to find snapshot", failure))?;
     let index = repository.load_index(&*session.monitor())?;
-    let root: BlobId = found.root(repository, &index)?;
-    ui.print(&format!("restoring {} to {}", found.snapshot.describe(&found.id, &session.zone), target.display()));
+    let root = match &found.subfolder {
+        Some(folder) => find_subtree(repository, &index, found.snapshot.tree, folder.as_bytes())?,
+        None => found.snapshot.tree,
+    };
+    ui.print(&format!(
+        "restoring {} to {}",
+        found.snapshot.describe(&found.id, &session.zone),
+        target.display()
+    ));
 
     let view = Arc::new(RestoreView::new(Arc::clone(ui)));
     let ticker = Ticker::start(ui, Arc::clone(&view) as _);
@@ -107,7 +117,11 @@ fn restore(
         let verified = plan.verify(repository, &index, &*view)?;
         problems += verified.problems;
         let took = crate::ui::notes::go_duration(std::time::Duration::from_secs(start.elapsed().as_secs()));
-        ui.print(&format!("finished verifying {} files in {} (took {took})", verified.files, target.display()));
+        ui.print(&format!(
+            "finished verifying {} files in {} (took {took})",
+            verified.files,
+            target.display()
+        ));
     }
     Ok(problems)
 }
@@ -117,10 +131,16 @@ impl Args {
         let id = match &self.snapshots[..] {
             [] => return Err(Failure::fatal("no snapshot ID specified")),
             [id] => id,
-            ids => return Err(Failure::fatal(format!("more than one snapshot ID specified: [{}]", ids.join(" ")))),
+            ids => {
+                return Err(Failure::fatal(format!(
+                    "more than one snapshot ID specified: [{}]",
+                    ids.join(" ")
+                )));
+            }
         };
         let target = self.target.clone().filter(|target| !target.as_os_str().is_empty());
-        let target = target.ok_or_else(|| Failure::fatal("please specify a directory to restore to (--target)"))?;
+        let target =
+            target.ok_or_else(|| Failure::fatal("please specify a directory to restore to (--target)"))?;
         Ok((id, target))
     }
 
@@ -138,9 +158,11 @@ impl Args {
         if self.dry_run && self.verify {
             return Err(Failure::fatal("--dry-run and --verify are mutually exclusive"));
         }
-        let is_root = self.target.as_deref().is_some_and(|target| target == std::path::Path::new("/"));
+        let is_root = self.target.as_deref().is_some_and(|target| target == Path::new("/"));
         if self.delete && is_root && matches!(select, Selector::Everything) {
-            return Err(Failure::fatal("'--target / --delete' must be combined with an include or exclude filter"));
+            return Err(Failure::fatal(
+                "'--target / --delete' must be combined with an include or exclude filter",
+            ));
         }
         Ok(RestoreOptions {
             overwrite: self.overwrite,
@@ -154,7 +176,7 @@ impl Args {
     }
 
     fn xattrs(&self) -> Result<XattrFilter> {
-        let list = |flag: &str, patterns: &[String]| {
+        let list = |flag: &str, patterns: &[String]| -> Result<PatternList> {
             let mut list = PatternList::new(Case::Sensitive);
             list.add(patterns).map_err(|bad| Failure::fatal(format!("{flag}: {bad}")))?;
             Ok(list)

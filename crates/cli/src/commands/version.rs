@@ -34,10 +34,21 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     if session.ui.is_json() {
         let restic_version = (!session.program.is_restic()).then_some(RESTIC_VERSION);
         let (go_os, message_type) = (std::env::consts::OS, "version");
-        session.ui.json(&Message { message_type, version, restic_version, go_version: "rust", go_os, go_arch: arch });
+        session.ui.json(&Message {
+            message_type,
+            version,
+            restic_version,
+            go_version: "rust",
+            go_os,
+            go_arch: arch,
+        });
         return Ok(());
     }
-    let matching = if session.program.is_restic() { String::new() } else { format!(" (restic {RESTIC_VERSION})") };
-    session.ui.important(&format!("{name} {version}{matching} compiled with rust on {}/{arch}", std::env::consts::OS));
+    let matching =
+        if session.program.is_restic() { String::new() } else { format!(" (restic {RESTIC_VERSION})") };
+    session.ui.important(&format!(
+        "{name} {version}{matching} compiled with rust on {}/{arch}",
+        std::env::consts::OS
+    ));
     Ok(())
 }

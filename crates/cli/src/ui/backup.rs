@@ -195,7 +195,8 @@ impl BackupView {
         if item.is_dir {
             path.push('/');
         }
-        let (data, tree) = if item.is_dir { (Added::default(), item.added) } else { (item.added, Added::default()) };
+        let (data, tree) =
+            if item.is_dir { (Added::default(), item.added) } else { (item.added, Added::default()) };
         let action = match item.change {
             Change::New => "new",
             Change::Changed => "modified",
@@ -216,7 +217,11 @@ impl BackupView {
         }
         let path = printable(&path);
         let sizes = || {
-            let text = format!("{} added, {} stored", units::bytes(data.plain_bytes), units::bytes(data.stored_bytes));
+            let text = format!(
+                "{} added, {} stored",
+                units::bytes(data.plain_bytes),
+                units::bytes(data.stored_bytes)
+            );
             if item.is_dir { format!("{text}, {} metadata", units::bytes(tree.plain_bytes)) } else { text }
         };
         self.ui.very_verbose(&match item.change {
@@ -236,9 +241,15 @@ impl Status for BackupView {
             format!("[{time}] {files} files, {bytes}, {problems} errors")
         } else if self.scan_done.load(Relaxed) {
             let share = units::percent(self.bytes.load(Relaxed), total);
-            format!("[{time}] {share}  {files} files {bytes}, total {total_files} files {}, {problems} errors", units::bytes(total))
+            format!(
+                "[{time}] {share}  {files} files {bytes}, total {total_files} files {}, {problems} errors",
+                units::bytes(total)
+            )
         } else {
-            format!("[{time}] {files} files {bytes}, total {total_files} files {}, {problems} errors", units::bytes(total))
+            format!(
+                "[{time}] {files} files {bytes}, total {total_files} files {}, {problems} errors",
+                units::bytes(total)
+            )
         };
         let rate = self.bytes.load(Relaxed) as f64 / elapsed.as_secs_f64().max(0.1);
         line.push_str(&format!(", {}/s", units::bytes(rate as u64)));

@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn indentation_leaves_strings_alone() {
         let text = |json: &str| String::from_utf8(indent(json.as_bytes())).unwrap();
-        assert_eq!(text(r#"{"a":["x,{\"",1],"b":{},"c":[]}"#), concat!(
-            "{\n  \"a\": [\n    \"x,{\\\"\",\n    1\n  ],\n",
-            "  \"b\": {},\n  \"c\": []\n}\n"
-        ));
+        assert_eq!(
+            text(r#"{"a":["x,{\"",1],"b":{},"c":[]}"#),
+            concat!("{\n  \"a\": [\n    \"x,{\\\"\",\n    1\n  ],\n", "  \"b\": {},\n  \"c\": []\n}\n")
+        );
     }
 
     #[test]

@@ -61,8 +61,11 @@ struct Output {
 impl Ui {
     /// A voice of this style; a reader that goes away cancels the run.
     pub(crate) fn new(style: Style, cancel: Cancel) -> Self {
-        let output =
-            Output { stdout: BufWriter::with_capacity(1 << 16, io::stdout()), status: Vec::new(), failed: None };
+        let output = Output {
+            stdout: BufWriter::with_capacity(1 << 16, io::stdout()),
+            status: Vec::new(),
+            failed: None,
+        };
         Ui { style, out: Mutex::new(output), cancel, progress_wanted: AtomicBool::new(false) }
     }
 

@@ -37,7 +37,9 @@ pub(crate) fn show(ui: &Ui, note: &Note) {
             ui.print(&format!("repo already locked, waiting up to {} for the lock", go_duration(*at_most)));
         }
         Note::NoCache { cause } => ui.error(&format!("unable to open cache: {cause}; going on without it")),
-        Note::NewCache { folder } => ui.print_on_terminal(&format!("created new cache in {}", folder.display())),
+        Note::NewCache { folder } => {
+            ui.print_on_terminal(&format!("created new cache in {}", folder.display()))
+        }
         Note::LockNotRefreshed { cause } => ui.error(&format!("unable to refresh lock: {cause}")),
         _ => {}
     }

@@ -33,7 +33,8 @@ impl Ticker {
         let fps = ui.style.fps.unwrap_or(if json || ui.style.terminal.is_some() { 10.0 } else { 0.0 });
         let mut ticker = Ticker { ui: Arc::clone(ui), stop: stop.clone(), thread: None };
         if !quiet {
-            let (ui, period) = (Arc::clone(ui), Duration::from_secs_f64(1.0 / if fps > 0.0 { fps } else { 10.0 }));
+            let (ui, period) =
+                (Arc::clone(ui), Duration::from_secs_f64(1.0 / if fps > 0.0 { fps } else { 10.0 }));
             let work = move || tick(&ui, &*status, &stop, period, fps > 0.0, json);
             // Without a thread the work goes on all the same, only unseen.
             ticker.thread = std::thread::Builder::new().name("status".into()).spawn(work).ok();
@@ -84,7 +85,8 @@ mod tests {
 
     #[test]
     fn counters_are_those_of_restic() {
-        let check = |done, total, expect: &str| assert_eq!(counter(Duration::ZERO, done, total, "packs"), expect);
+        let check =
+            |done, total, expect: &str| assert_eq!(counter(Duration::ZERO, done, total, "packs"), expect);
         check(5, Some(5), "[0:00] 100.00%  5 / 5 packs");
         check(1, Some(3), "[0:00]  33.33%  1 / 3 packs");
         check(0, Some(0), "[0:00]          0 packs");

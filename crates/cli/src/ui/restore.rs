@@ -45,15 +45,14 @@ impl RestoreView {
         }
     }
 
-    /// Problems so far.
-    pub(crate) fn problems(&self) -> u64 {
-        self.problems.load(Relaxed)
-    }
-
     /// Shows the result.
     pub(crate) fn summary(&self, counts: &RestoreCounts) {
         if self.ui.is_json() {
-            self.ui.json(&StatusMessage { message_type: "summary", percent_done: None, ..StatusMessage::from(counts) });
+            self.ui.json(&StatusMessage {
+                message_type: "summary",
+                percent_done: None,
+                ..StatusMessage::from(counts)
+            });
             return;
         }
         let (done, total) = (counts.files_restored, counts.total_files);
@@ -131,6 +130,10 @@ impl RestoreMonitor for RestoreView {
 
     fn restored_bytes(&self, bytes: u64) {
         self.restored_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    fn warning(&self, text: &str) {
+        self.ui.error(&printable(&format!("Warning: {text}")));
     }
 }
 

@@ -46,7 +46,11 @@ impl Table {
             }
             let height = row.iter().map(Vec::len).max().unwrap_or(0).max(1);
             for line in 0..height {
-                push_line(&mut out, &widths, row.iter().map(|cell| cell.get(line).map_or("", String::as_str)));
+                push_line(
+                    &mut out,
+                    &widths,
+                    row.iter().map(|cell| cell.get(line).map_or("", String::as_str)),
+                );
             }
         }
         out.push_str(&rule);

@@ -17,7 +17,8 @@ impl Terminal {
 
     /// Columns; asked anew each time, since people resize windows.
     fn width(&self) -> usize {
-        let asked = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
+        let asked =
+            || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
         self.fixed_width.or_else(asked).filter(|&width| width > 0).unwrap_or(80)
     }
 

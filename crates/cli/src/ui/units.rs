@@ -41,7 +41,8 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         Some(_) => None,
     };
     let digits = if shift.is_some() { &text[..text.len() - 1] } else { text };
-    let number: i64 = digits.parse().map_err(|_| format!("strconv.ParseInt: parsing {digits:?}: invalid syntax"))?;
+    let number: i64 =
+        digits.parse().map_err(|_| format!("strconv.ParseInt: parsing {digits:?}: invalid syntax"))?;
     let size = i128::from(number) << shift.unwrap_or(0);
     i64::try_from(size)
         .ok()
@@ -90,14 +91,18 @@ mod tests {
 
     #[test]
     fn bytes_have_three_decimals_from_a_kib_up() {
-        for (count, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.000 KiB"), (9254, "9.037 KiB"), (1 << 40, "1.000 TiB")] {
+        for (count, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.000 KiB"), (9254, "9.037 KiB"), (1 << 40, "1.000 TiB")]
+        {
             assert_eq!(bytes(count), text);
         }
     }
 
     #[test]
     fn sizes_take_one_letter() {
-        for (text, size) in [("0", 0), ("17b", 17), ("3k", 3072), ("2M", 2 << 20), ("1g", 1 << 30), ("1T", 1 << 40)] {
+        for (text, size) in
+            [("0", 0), ("17b", 17), ("3k", 3072), ("2M", 2 << 20), ("1g", 1 << 30), ("1T", 1 << 40)]
+        {
             assert_eq!(parse_size(text), Ok(size), "{text}");
         }
         for bad in ["", "k", "1.5M", "1KiB", "-1", "99999999999999T"] {
@@ -107,7 +112,8 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_go() {
-        for (text, seconds) in [("0", 0.0), ("5m", 300.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("250ms", 0.25)] {
+        for (text, seconds) in [("0", 0.0), ("5m", 300.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("250ms", 0.25)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
         for bad in ["", "5", "5x", "m", "-1s", "1h5"] {

@@ -8,7 +8,7 @@ use tresor_repo::index::Index;
 use tresor_repo::time::Time;
 use tresor_repo::{FileKind, Repository};
 use tresor_snapshot::backup::{BackupOptions, Files, Source, SourceFilter, TagFile, absolute, backup, clean};
-use tresor_snapshot::select::{self, GroupBy, Listed, flatten_tags};
+use tresor_snapshot::select::{self, GroupBy, Listed, flatten_tags, parse_tag_list};
 use tresor_snapshot::snapshots::load_all;
 
 use super::sources::Sources;
@@ -36,10 +36,14 @@ impl Settings {
         refuse_contradictions(args, session)?;
         let current = std::env::current_dir()
             .map_err(|error| Failure::fatal(format!("cannot find the current directory: {error}")))?;
-        let group_by = GroupBy::parse(&args.group_by)
-            .map_err(|error| Failure::plain(format!("invalid argument {:?} for \"-g, --group-by\" flag: {error}", args.group_by)))?;
         let stream = args.stdin || args.stdin_from_command;
-        Ok(Settings { options: options(args, session)?, filter: filter(args, session)?, group_by, current, stream })
+        Ok(Settings {
+            options: options(args, session)?,
+            filter: filter(args, session)?,
+            group_by: args.group_by,
+            current,
+            stream,
+        })
     }
 
     /// Whether the source is a stream and not files.
@@ -86,8 +90,12 @@ impl Settings {
             session.ui.verbose(&format!("start scan on [{}]", shown.join(" ")));
         }
         session.ui.verbose(&format!("start backup on [{}]", shown.join(" ")));
-        let files =
-            Files { current: &self.current, targets: &sources.paths, filter: &self.filter, estimate: !args.no_scan };
+        let files = Files {
+            current: &self.current,
+            targets: &sources.paths,
+            filter: &self.filter,
+            estimate: !args.no_scan,
+        };
         backup(repository, index, Source::Files(files), &self.options, view).map_err(unable_to_save)
     }
 
@@ -147,8 +155,11 @@ pub(super) fn unable_to_save(error: tresor_snapshot::Error) -> Failure {
 }
 
 fn refuse_contradictions(args: &Args, session: &Session) -> Result<()> {
-    let lists =
-        [("files-from", &args.files_from), ("files-from-verbatim", &args.files_from_verbatim), ("files-from-raw", &args.files_from_raw)];
+    let lists = [
+        ("files-from", &args.files_from),
+        ("files-from-verbatim", &args.files_from_verbatim),
+        ("files-from-raw", &args.files_from_raw),
+    ];
     let flag = if args.stdin { "--stdin" } else { "--stdin-from-command" };
     for (name, list) in lists {
         if (args.stdin || args.stdin_from_command) && !list.is_empty() {
@@ -191,7 +202,7 @@ fn options(args: &Args, session: &Session) -> Result<BackupOptions> {
         username: owner.username,
         uid: owner.uid,
         gid: owner.gid,
-        tags: flatten_tags(&args.tag),
+        tags: flatten_tags(&args.tag.iter().map(|list| parse_tag_list(list)).collect::<Vec<_>>()),
         excludes: args.patterns.exclude.clone(),
         program_version: format!("tresor {PROGRAM_VERSION}"),
         read_concurrency: concurrency,

@@ -146,8 +146,7 @@ fn matching(folder: &Path, part: &Glob) -> Vec<PathBuf> {
     // A folder that cannot be read matches nothing, as in every shell.
     let Ok(entries) = std::fs::read_dir(place) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
-    let mut names: Vec<OsString> =
-        names.filter(|name| part.matches(name.as_bytes())).collect();
+    let mut names: Vec<OsString> = names.filter(|name| part.matches(name.as_bytes())).collect();
     names.sort();
     names.into_iter().map(|name| folder.join(name)).collect()
 }

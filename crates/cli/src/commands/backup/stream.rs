@@ -70,7 +70,8 @@ impl Running {
                 _ => Failure::plain(format!("failed to start command: {name:?}: {error}")),
             })?;
         let ui = Arc::clone(ui);
-        let stderr = child.stderr.take().map(|stderr| std::thread::spawn(move || pass_on(&name, stderr, &ui)));
+        let stderr =
+            child.stderr.take().map(|stderr| std::thread::spawn(move || pass_on(&name, stderr, &ui)));
         Ok(Running { child, stderr })
     }
 
