@@ -110,7 +110,9 @@ pub enum Error {
         kind: FileKind,
     },
     /// The header of a pack that we just sealed does not come back as it was: memory or processor is failing.
-    #[error("a pack's header failed its verification before upload; the memory or processor of this machine may be failing")]
+    #[error(
+        "a pack's header failed its verification before upload; the memory or processor of this machine may be failing"
+    )]
     HeaderVerification,
     /// A blob is larger than the format can say.
     #[error("{what} is too large for the format: {size} bytes")]

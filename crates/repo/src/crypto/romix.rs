@@ -6,6 +6,9 @@
 #[cfg_attr(target_arch = "x86_64", path = "row/x86_64.rs")]
 #[cfg_attr(not(target_arch = "x86_64"), path = "row/portable.rs")]
 mod row;
+#[cfg(test)]
+#[path = "row/portable.rs"]
+mod portable;
 
 use row::Row;
 use zeroize::optimization_barrier;
@@ -138,4 +141,28 @@ fn salsa20_8<const L: usize>(blocks: &mut [Block; L]) {
 #[inline(always)]
 fn xor(one: &Block, two: &Block) -> Block {
     [0, 1, 2, 3].map(|row| one[row].xor(two[row]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, portable};
+
+    #[test]
+    fn the_processors_rows_work_as_the_portable_ones() {
+        let (a, b) = ([1, 0x8000_0000, u32::MAX, 0x1234_5678], [3, 0x8000_0001, 2, 0x9abc_def0]);
+        macro_rules! same {
+            ($($step:tt)*) => {
+                assert_eq!(Row::new(a)$($step)*.words(), portable::Row::new(a)$($step)*.words());
+            };
+        }
+        same!(.rotated::<7, 25>());
+        same!(.rotated::<18, 14>());
+        same!(.turned::<1>());
+        same!(.turned::<2>());
+        same!(.turned::<3>());
+        assert_eq!(Row::new(a).turned::<1>().words(), [a[1], a[2], a[3], a[0]]);
+        let (one, two) = (Row::new(a), Row::new(b));
+        assert_eq!(one.plus(two).words(), portable::Row::new(a).plus(portable::Row::new(b)).words());
+        assert_eq!(one.xor(two).words(), portable::Row::new(a).xor(portable::Row::new(b)).words());
+    }
 }

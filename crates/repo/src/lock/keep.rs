@@ -1,28 +1,38 @@
-//! Keeping a lock: a thread that refreshes it, and notices when that was not done in time.
+//! Keeping a lock: one thread refreshes it, another notices when that was not done in time.
+//!
+//! Two threads, because a refresh may hang for as long as its backend is patient; the watch must not.
 
 use super::file::now;
 use super::{LockFiles, LockOptions, Mode};
 use crate::error::{Error, Result};
 use crate::id::LockId;
 use crate::monitor::{Monitor, Note};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use crate::time::Time;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use tresor_backend::Cancel;
 use tresor_backend::cancel::Reason;
 
-/// A lock that is ours, and the thread that keeps it so.
+/// A lock that is ours, and the threads that keep it so.
 pub(super) struct Kept {
     keeper: Arc<Keeper>,
     stop: Cancel,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 struct Keeper {
     files: LockFiles,
-    current: Mutex<LockId>,
+    state: Mutex<State>,
     mode: Mode,
     options: LockOptions,
     monitor: Arc<dyn Monitor>,
+}
+
+struct State {
+    /// Our lock file; `None` once it was given back.
+    current: Option<LockId>,
+    /// When it was written.
+    refreshed: Time,
 }
 
 impl Kept {
@@ -33,17 +43,21 @@ impl Kept {
         options: LockOptions,
         monitor: Arc<dyn Monitor>,
     ) -> Result<Self> {
-        let keeper = Arc::new(Keeper { files, current: Mutex::new(id), mode, options, monitor });
-        let stop = Cancel::new();
-        let mut kept = Kept { keeper: Arc::clone(&keeper), stop: stop.clone(), thread: None };
-        let thread = std::thread::Builder::new().name("lock".into()).spawn(move || keeper.keep(&stop));
-        // Dropping `kept` on failure gives the lock back.
-        kept.thread = Some(thread.map_err(|source| Error::Local {
-            doing: "start a thread for",
-            path: "the lock".into(),
-            source,
-        })?);
+        let state = Mutex::new(State { current: Some(id), refreshed: now() });
+        let keeper = Arc::new(Keeper { files, state, mode, options, monitor });
+        // Dropping it gives the lock back, also when a thread cannot be started.
+        let mut kept = Kept { keeper, stop: Cancel::new(), threads: Vec::new() };
+        kept.start("lock refresh", Keeper::keep)?;
+        kept.start("lock watch", Keeper::watch)?;
         Ok(kept)
+    }
+
+    fn start(&mut self, name: &str, work: fn(&Keeper, &Cancel)) -> Result<()> {
+        let (keeper, stop) = (Arc::clone(&self.keeper), self.stop.clone());
+        let started = thread::Builder::new().name(name.into()).spawn(move || work(&keeper, &stop));
+        let failed = |source| Error::Local { doing: "start a thread for", path: "the lock".into(), source };
+        self.threads.push(started.map_err(failed)?);
+        Ok(())
     }
 
     pub(super) fn release(mut self) -> Result<()> {
@@ -52,10 +66,8 @@ impl Kept {
 
     fn end(&mut self) -> Result<()> {
         self.stop.set(Reason::Failed);
-        match self.thread.take() {
-            Some(thread) => drop(thread.join()), // it does not panic; if it did, the lock is removed all the same
-            None if self.keeper.is_given_back() => return Ok(()),
-            None => {}
+        for thread in self.threads.drain(..) {
+            drop(thread.join()); // it does not panic; if it did, the lock is removed all the same
         }
         self.keeper.give_back()
     }
@@ -67,57 +79,57 @@ impl Drop for Kept {
     }
 }
 
-/// Stands for a lock that was given back.
-const GIVEN_BACK: LockId = LockId::from_bytes([0; 32]);
-
 impl Keeper {
-    fn is_given_back(&self) -> bool {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) == GIVEN_BACK
-    }
-
     fn give_back(&self) -> Result<()> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *current, GIVEN_BACK) {
-            GIVEN_BACK => Ok(()),
-            id => self.files.remove(&id),
-        }
+        let current = self.state().current.take();
+        current.map_or(Ok(()), |id| self.files.remove(&id))
     }
 
-    /// Refreshes the lock in time, until told to stop or the lock is lost.
-    ///
-    /// The wall clock decides, looked at every second: timers pause while a machine sleeps.
+    /// Refreshes the lock every few minutes, until told to stop.
     fn keep(&self, stop: &Cancel) {
-        let pace = &self.options.pace;
-        let mut refreshed = now();
-        let mut tried = refreshed;
-        while !stop.sleep(pace.look) {
+        let mut tried = now();
+        while !stop.sleep(self.options.pace.look) {
             let now = now();
-            if now.since(&refreshed) >= pace.expires {
-                match self.rescue() {
-                    Ok(()) => (refreshed, tried) = (now, now),
-                    Err(_) => return self.options.cancel.set(Reason::LockLost),
-                }
-            } else if now.since(&tried) >= pace.refresh || now < tried {
+            let due = now.since(&tried) >= self.options.pace.refresh || now < tried;
+            if due && !self.is_overdue() {
                 tried = now;
-                match self.refresh() {
-                    Ok(()) => refreshed = now,
-                    Err(error) => self.note(&error),
+                if let Err(error) = self.refresh() {
+                    self.note(&error);
                 }
             }
         }
     }
 
+    /// Rescues a lock that was not refreshed in time, until told to stop or it is lost.
+    ///
+    /// The wall clock decides, looked at every second: timers pause while a machine sleeps.
+    fn watch(&self, stop: &Cancel) {
+        while !stop.sleep(self.options.pace.look) {
+            if self.is_overdue() && self.rescue().is_err() {
+                return self.options.cancel.set(Reason::LockLost);
+            }
+        }
+    }
+
+    /// Whether others may take our lock for stale.
+    fn is_overdue(&self) -> bool {
+        now().since(&self.state().refreshed) >= self.options.pace.expires
+    }
+
     /// Writes a new lock file, then removes the previous one.
     fn refresh(&self) -> Result<()> {
         let new = self.save()?;
-        let old = self.replace(new);
-        self.files.remove(&old)
+        // That may have taken long: an overdue lock is only good if it is found to be there still.
+        if self.is_overdue() {
+            return self.files.remove(&new);
+        }
+        self.replace(new)
     }
 
-    /// Refreshes a lock that others may have taken for stale, only if it is still there before and after.
+    /// Refreshes an overdue lock, only if it is still there before and after; nothing else happens meanwhile.
     fn rescue(&self) -> Result<()> {
         let _closed = self.options.gate.close();
-        let old = *self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(old) = self.state().current else { return Ok(()) };
         if !self.files.exists(&old)? {
             return Err(Error::LockLost);
         }
@@ -127,16 +139,20 @@ impl Keeper {
             let _ = self.files.remove(&new); // we stop; what stays is stale soon
             return Err(Error::LockLost);
         }
-        self.replace(new);
-        self.files.remove(&old)
+        self.replace(new)
     }
 
     fn save(&self) -> Result<LockId> {
         self.files.save(&self.options.owner, self.mode, &self.options.zone)
     }
 
-    fn replace(&self, new: LockId) -> LockId {
-        std::mem::replace(&mut *self.current.lock().unwrap_or_else(PoisonError::into_inner), new)
+    fn replace(&self, new: LockId) -> Result<()> {
+        let old = std::mem::replace(&mut *self.state(), State { current: Some(new), refreshed: now() });
+        old.current.map_or(Ok(()), |old| self.files.remove(&old))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, error: &Error) {

@@ -6,11 +6,6 @@ pub(super) struct Row([u32; 4]);
 
 impl Row {
     #[inline(always)]
-    pub(super) fn zero() -> Self {
-        Row([0; 4])
-    }
-
-    #[inline(always)]
     pub(super) fn new(words: [u32; 4]) -> Self {
         Row(words)
     }
@@ -18,11 +13,6 @@ impl Row {
     #[inline(always)]
     pub(super) fn words(self) -> [u32; 4] {
         self.0
-    }
-
-    #[inline(always)]
-    pub(super) fn first(self) -> u32 {
-        self.0[0]
     }
 
     #[inline(always)]
@@ -42,7 +32,7 @@ impl Row {
         Row(self.0.map(|word| word.rotate_left(BY)))
     }
 
-    /// The word at `BY` first, then those after it, then those before it.
+    /// The words in another order: the one at `BY` first, then those after it, then those before it.
     #[inline(always)]
     pub(super) fn turned<const BY: usize>(self) -> Self {
         Row([0, 1, 2, 3].map(|i| self.0[(i + BY) % 4]))
