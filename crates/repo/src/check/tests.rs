@@ -185,7 +185,7 @@ fn index_files_may_be_broken_repeated_or_contradict_each_other() {
     };
     assert_eq!((*pack, &indexes[..], findings[0].severity()), (packs[0], &expect[..], Severity::Hint));
 
-    let other = BlobHandle { kind: BlobKind::Tree, ..good[0].blob };
+    let other = BlobHandle { kind: BlobKind::ALL[1 - good[0].blob.kind as usize], ..good[0].blob };
     sample.say_too(&[(packs[0], vec![Entry { blob: other, ..good[0] }])]);
     let findings = sample.check();
     assert!(matches!(findings[0], Finding::PackInSeveralIndexes { agree: false, .. }));
