@@ -26,6 +26,9 @@ pub struct Loader<'a, R: Right> {
     single: Vec<u8>,
 }
 
+/// Takes one blob's verified plaintext, or why it could not be loaded.
+pub type Each<'f, E> = dyn FnMut(BlobHandle, Result<&[u8]>) -> Result<(), E> + 'f;
+
 /// What came, opened in place, and a decompressed blob.
 #[derive(Default)]
 struct Buffers {
@@ -81,7 +84,7 @@ impl<R: Right> Loader<'_, R> {
         index: &Index,
         pack: PackId,
         wanted: &mut [(BlobHandle, Place)],
-        each: &mut dyn FnMut(BlobHandle, Result<&[u8]>) -> Result<(), E>,
+        each: &mut Each<'_, E>,
     ) -> Result<(), E> {
         wanted.sort_unstable_by_key(|(_, place)| place.offset);
         let mut rest = &*wanted;
@@ -114,7 +117,7 @@ impl<R: Right> Loader<'_, R> {
         place: Place,
         start: u64,
         buffers: &'b mut Buffers,
-    ) -> Result<&'b [u8], Failed> {
+    ) -> Result<&'b [u8], Box<Failed>> {
         let start = (u64::from(place.offset) - start) as usize;
         let sealed = &mut buffers.sealed[start..start + place.length as usize];
         let key = &self.repository.key;
@@ -130,11 +133,11 @@ impl<R: Right> Loader<'_, R> {
         &mut self,
         index: &Index,
         blob: BlobHandle,
-        failed: Option<Failed>,
+        failed: Option<Box<Failed>>,
         plain: &mut Vec<u8>,
     ) -> Result<()> {
         let (tried, mut first_error) = match failed {
-            Some(Failed { place, error }) => (place, Some(error)),
+            Some(failed) => (failed.place, Some(failed.error)),
             None => (None, None),
         };
         for place in index.copies(blob.kind, &blob.id).filter(|place| Some(*place) != tried) {
@@ -172,11 +175,11 @@ struct Failed {
 }
 
 /// What the failure of a request for several blobs means for one of them.
-fn failed_request(error: &tresor_backend::Error, pack: PackId, place: Place) -> Failed {
+fn failed_request(error: &tresor_backend::Error, pack: PackId, place: Place) -> Box<Failed> {
     // A file that is too short may still hold this blob.
     let worth_a_try = error.kind() == ErrorKind::WrongSize;
     let again = tresor_backend::Error::new(error.kind(), "load", pack.file());
-    Failed { place: (!worth_a_try).then_some(place), error: again.into() }
+    Box::new(Failed { place: (!worth_a_try).then_some(place), error: again.into() })
 }
 
 fn damaged(blob: BlobHandle, pack: PackId, bad: &BadBlob) -> Error {
