@@ -124,7 +124,7 @@ impl<R: Right> Loader<'_, R> {
         open_blob(key, &mut self.decoder, &place.entry(blob), sealed, &mut buffers.plain).map_err(|bad| {
             // A wrong copy in the cache says nothing of the repository: then the same place is worth a try.
             let tried = if self.repository.distrust(place.pack) { None } else { Some(place) };
-            Failed { place: tried, error: damaged(blob, place.pack, &bad) }
+            Box::new(Failed { place: tried, error: damaged(blob, place.pack, &bad) })
         })
     }
 
