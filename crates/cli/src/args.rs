@@ -7,7 +7,7 @@ use tresor_repo::codec::Compression;
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
-use crate::ui::units;
+use crate::units;
 
 /// Flags that may stand before or after every command.
 #[derive(Args, Debug, Clone)]

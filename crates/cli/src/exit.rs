@@ -1,7 +1,9 @@
 //! From an error to an exit code, a message and a hint: the only place that decides them.
 
-use std::error::Error as StdError;
 use tresor_repo::Error as RepoError;
+
+use crate::causes::chain;
+use crate::units;
 
 /// The answer of every command.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -103,34 +105,6 @@ impl Failure {
     }
 }
 
-/// An error and its causes in one line: `what: why: why`.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = said(error);
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = said(error);
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// One error's own words; those of the system without their number, in lower case as restic prints them.
-fn said(error: &(dyn StdError + 'static)) -> String {
-    let text = error.to_string();
-    let Some((words, _)) = text.split_once(" (os error ") else { return text };
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-/// The zone of this process; asked for here, since an error is worded without a session at hand.
-fn local_zone() -> tresor_repo::time::Zone {
-    let variable = crate::environment::Environment::of_process();
-    tresor_repo::time::Zone::system(variable.as_set("TZ").and_then(std::ffi::OsStr::to_str))
-}
-
 impl From<RepoError> for Failure {
     fn from(error: RepoError) -> Self {
         let text = chain(&error);
@@ -145,7 +119,7 @@ impl From<RepoError> for Failure {
                 let message = format!(
                     "{error}\nlock was created at {} ({} ago)\nstorage ID {}\n{lines}",
                     holder.time.local_text(&local_zone()),
-                    crate::ui::notes::go_duration(holder.age()),
+                    units::go_duration(holder.age()),
                     holder.lock.short()
                 );
                 (Code::Locked, message, Some("`--retry-lock 10m` waits for the other program to end"))
@@ -184,15 +158,8 @@ impl From<tresor_backend::Error> for Failure {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chain_says_each_cause_once() {
-        let file = tresor_backend::FileName::CONFIG;
-        let io = std::io::Error::from_raw_os_error(13);
-        let error = tresor_backend::Error::new(tresor_backend::ErrorKind::Denied, "load", file).caused_by(io);
-        assert_eq!(chain(&error), "cannot load <config/>: permission denied");
-    }
+/// The zone of this process; asked for here, since an error is worded without a session at hand.
+fn local_zone() -> tresor_repo::time::Zone {
+    let variable = crate::environment::Environment::of_process();
+    tresor_repo::time::Zone::system(variable.as_set("TZ").and_then(std::ffi::OsStr::to_str))
 }

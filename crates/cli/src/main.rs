@@ -3,19 +3,21 @@
 //! The way of a command: [`goflags`] reads the words, [`commands`] names the verb, [`session`] opens what it
 //! needs, the verb's own file does the work by calling the storey below, [`ui`] talks, [`exit`] decides the code.
 
-mod args;
-mod commands;
 mod environment;
-mod exit;
-mod extended;
-mod features;
 mod goflags;
+mod shellwords;
+mod units;
+mod causes;
+mod exit;
+mod textfile;
+mod extended;
+mod ui;
+mod features;
+mod args;
 mod password;
 mod session;
-mod shellwords;
 mod signals;
-mod textfile;
-mod ui;
+mod commands;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;

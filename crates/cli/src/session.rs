@@ -374,7 +374,7 @@ impl Session {
     /// Tells if a lock could not be given back.
     pub(crate) fn release(&self, released: Result<(), RepoError>) {
         if let Err(error) = released {
-            self.ui.error(&format!("error while unlocking: {}", crate::exit::chain(&error)));
+            self.ui.error(&format!("error while unlocking: {}", crate::causes::chain(&error)));
         }
     }
 }

@@ -13,7 +13,7 @@ use tresor_snapshot::select::GroupBy;
 use super::patterns::ExcludeFlags;
 use crate::exit::{Code, Failure, Result};
 use crate::session::{Opened, Session};
-use crate::ui::units;
+use crate::units;
 
 /// Make a new snapshot of files and folders
 #[derive(clap::Args)]

@@ -127,7 +127,7 @@ fn blob<R: Right>(id: BlobId, session: &Session, repository: &Repository<R>) -> 
 fn pack<R: Right>(file: FileName, session: &Session, repository: &Repository<R>) -> Result<Vec<u8>> {
     match repository.load_stored(file) {
         Err(error @ RepoError::Damaged { .. }) => {
-            session.ui.error(&format!("Warning: {}", crate::exit::chain(&error)));
+            session.ui.error(&format!("Warning: {}", crate::causes::chain(&error)));
             let handle = session.handle()?.read();
             let (size, mut bytes) = (handle.stat(file)?, Vec::new());
             handle.load_whole(file, size, &mut bytes)?;

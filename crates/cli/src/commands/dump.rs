@@ -86,7 +86,7 @@ fn dump<R: Right>(
 fn target<'a>(args: &Args, ui: &'a Ui) -> Result<Box<dyn Write + 'a>> {
     let Some(path) = &args.target else { return Ok(Box::new(Stdout(ui))) };
     let file = File::create(path).map_err(|error| {
-        let (path, cause) = (path.display(), crate::exit::chain(&error));
+        let (path, cause) = (path.display(), crate::causes::chain(&error));
         Failure::plain(format!("cannot dump to file: open {path}: {cause}"))
     })?;
     Ok(Box::new(BufWriter::with_capacity(1 << 20, file)))

@@ -1,6 +1,7 @@
 //! `ls`: list what a snapshot holds.
 
 use clap::ValueEnum;
+use std::sync::Arc;
 use tresor_repo::Repository;
 use tresor_repo::handle::Right;
 use tresor_snapshot::walk::{Descend, Visitor, find_subtree, walk};
@@ -9,7 +10,7 @@ use tresor_snapshot::{Node, NodeKind};
 use super::selection::{self, One, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
-use crate::ui::ls::{Listing, Printer};
+use crate::ui::ls::{Listing, Order, Printer};
 
 /// List the files in a snapshot
 #[derive(clap::Args)]
@@ -40,24 +41,6 @@ pub(crate) struct Args {
     /// Only these folders and what is directly in them
     #[arg(value_name = "DIR")]
     folders: Vec<String>,
-}
-
-/// The values of `--sort`.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// As stored: by name within each folder, depth first.
-    Name,
-    /// The smallest first.
-    Size,
-    /// The one changed longest ago first.
-    #[value(alias = "mtime")]
-    Time,
-    /// The one read longest ago first.
-    Atime,
-    /// The one whose metadata changed longest ago first.
-    Ctime,
-    /// By what follows the last dot of the name.
-    Extension,
 }
 
 fn parse_order(text: &str) -> std::result::Result<Order, String> {
@@ -115,7 +98,7 @@ fn list<R: Right>(
             .collect(),
         recursive: args.recursive,
     };
-    let mut listing = Listing::new(session, printer, args.sort, args.reverse);
+    let mut listing = Listing::new(Arc::clone(&session.ui), &session.zone, printer, args.sort, args.reverse);
     listing.begin(&one.id, &one.snapshot, &args.folders);
     walk(repository, &index, root, &mut Chosen { folders, listing: &mut listing })?;
     listing.end();

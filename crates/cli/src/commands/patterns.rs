@@ -83,7 +83,7 @@ fn add_files(list: &mut PatternList, flag: &str, files: &[PathBuf], environment:
     };
     for file in files {
         let bytes = std::fs::read(file).map_err(|error| {
-            let (file, cause) = (file.display(), crate::exit::chain(&error));
+            let (file, cause) = (file.display(), crate::causes::chain(&error));
             Failure::plain(format!("failed to read patterns from file \"{file}\": open {file}: {cause}"))
         })?;
         add(list, flag, &parse_pattern_file(&textfile::decode(&bytes), lookup))?;

@@ -116,7 +116,7 @@ fn restore(
         let start = std::time::Instant::now();
         let verified = plan.verify(repository, &index, &*view)?;
         problems += verified.problems;
-        let took = crate::ui::notes::go_duration(std::time::Duration::from_secs(start.elapsed().as_secs()));
+        let took = crate::units::go_duration(std::time::Duration::from_secs(start.elapsed().as_secs()));
         ui.print(&format!(
             "finished verifying {} files in {} (took {took})",
             verified.files,

@@ -51,7 +51,9 @@ impl SelectFlags {
 fn absolute(path: &str) -> Result<String> {
     let below_here = || {
         std::env::current_dir().map(|folder| folder.join(path).to_string_lossy().into_owned()).map_err(
-            |error| Failure::fatal(format!("cannot find the working folder: {}", crate::exit::chain(&error))),
+            |error| {
+                Failure::fatal(format!("cannot find the working folder: {}", crate::causes::chain(&error)))
+            },
         )
     };
     Ok(clean(&if Path::new(path).is_absolute() { path.to_owned() } else { below_here()? }))
@@ -116,7 +118,7 @@ fn not_loaded(id: SnapshotId, error: &Error) -> Failure {
     match error {
         Error::Repo(tresor_repo::Error::Cancelled) => Failure::from(tresor_repo::Error::Cancelled),
         error => {
-            Failure::plain(format!("failed to load snapshot {}: {}", id.short(), crate::exit::chain(error)))
+            Failure::plain(format!("failed to load snapshot {}: {}", id.short(), crate::causes::chain(error)))
         }
     }
 }

@@ -10,8 +10,9 @@ use tresor_snapshot::backup::{Added, BackupMonitor, BackupReport, Change, Finish
 
 use super::progress::Status;
 use super::terminal::printable;
-use super::{Ui, json, units};
-use crate::exit::chain;
+use super::{Ui, json};
+use crate::causes::chain;
+use crate::units;
 
 /// Receives what a backup tells, and shows it.
 pub(crate) struct BackupView {

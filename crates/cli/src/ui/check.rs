@@ -13,7 +13,7 @@ use super::counters::Counters;
 use super::progress::Ticker;
 use super::terminal::printable;
 use super::{Ui, notes};
-use crate::exit::chain;
+use crate::causes::chain;
 
 /// Receives what a check finds, shows and counts it.
 pub(crate) struct CheckView {

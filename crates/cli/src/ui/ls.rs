@@ -1,5 +1,6 @@
 //! How the content of a snapshot is listed: as text, as JSON lines, for ncdu.
 
+use clap::ValueEnum;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use tresor_repo::SnapshotId;
@@ -7,9 +8,8 @@ use tresor_repo::time::{Time, Zone};
 use tresor_snapshot::gojson;
 use tresor_snapshot::{Node, NodeKind, Snapshot, mode};
 
-use super::{Ui, units};
-use crate::commands::ls::Order;
-use crate::session::Session;
+use super::Ui;
+use crate::units;
 
 /// The form of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,24 @@ pub(crate) enum Printer {
     Json,
     /// Nested arrays, as ncdu exports them.
     Ncdu,
+}
+
+/// The values of `--sort`.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// As stored: by name within each folder, depth first.
+    Name,
+    /// The smallest first.
+    Size,
+    /// The one changed longest ago first.
+    #[value(alias = "mtime")]
+    Time,
+    /// The one read longest ago first.
+    Atime,
+    /// The one whose metadata changed longest ago first.
+    Ctime,
+    /// By what follows the last dot of the name.
+    Extension,
 }
 
 /// A listing being printed, or collected to be sorted first.
@@ -56,17 +74,8 @@ enum Key {
 
 impl<'a> Listing<'a> {
     /// A listing in this form and order.
-    pub(crate) fn new(session: &'a Session, printer: Printer, order: Order, reverse: bool) -> Self {
-        Listing {
-            ui: Arc::clone(&session.ui),
-            zone: &session.zone,
-            printer,
-            order,
-            reverse,
-            collected: Vec::new(),
-            line: Vec::new(),
-            depth: 1,
-        }
+    pub(crate) fn new(ui: Arc<Ui>, zone: &'a Zone, printer: Printer, order: Order, reverse: bool) -> Self {
+        Listing { ui, zone, printer, order, reverse, collected: Vec::new(), line: Vec::new(), depth: 1 }
     }
 
     /// Prints what stands above the nodes.

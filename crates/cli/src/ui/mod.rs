@@ -14,7 +14,6 @@ pub(crate) mod restore;
 pub(crate) mod snapshots;
 pub(crate) mod table;
 pub(crate) mod terminal;
-pub(crate) mod units;
 
 use serde::Serialize;
 use std::io::{self, BufWriter, Stdout, Write};
@@ -23,7 +22,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tresor_backend::Cancel;
 use tresor_backend::cancel::Reason;
 
-use crate::exit::{Code, Failure, chain};
+use crate::causes::chain;
+use crate::exit::{Code, Failure};
 use terminal::Terminal;
 
 /// How to talk.

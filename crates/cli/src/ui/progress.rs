@@ -7,7 +7,7 @@ use tresor_backend::Cancel;
 use tresor_backend::cancel::Reason;
 
 use super::Ui;
-use super::units;
+use crate::units;
 
 /// What a status is made of, at one moment.
 pub(crate) trait Status: Send + Sync {

@@ -10,8 +10,9 @@ use tresor_snapshot::restore::{Action, RestoreCounts, RestoreMonitor};
 use super::backup::{ErrorMessage, is_zero};
 use super::progress::Status;
 use super::terminal::printable;
-use super::{Ui, json, units};
-use crate::exit::chain;
+use super::{Ui, json};
+use crate::causes::chain;
+use crate::units;
 
 /// Receives what a restore tells, and shows it.
 pub(crate) struct RestoreView {

@@ -4,7 +4,7 @@ use tresor_repo::time::Zone;
 use tresor_snapshot::select::Listed;
 
 use super::table::Table;
-use super::units;
+use crate::units;
 
 /// The table of these snapshots, in the order given; empty if there are none.
 pub(crate) fn table(snapshots: &[Listed], compact: bool, zone: &Zone) -> String {

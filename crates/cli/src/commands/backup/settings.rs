@@ -13,7 +13,8 @@ use tresor_snapshot::snapshots::load_all;
 
 use super::sources::Sources;
 use super::{Args, stream};
-use crate::exit::{Failure, Result, chain};
+use crate::causes::chain;
+use crate::exit::{Failure, Result};
 use crate::session::{PROGRAM_VERSION, Session};
 use crate::ui::backup::BackupView;
 use crate::ui::progress::Ticker;

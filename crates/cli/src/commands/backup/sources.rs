@@ -82,7 +82,9 @@ fn read(list: &Path) -> Result<Vec<u8>> {
         true => std::io::stdin().lock().read_to_end(&mut bytes).map(drop),
         false => std::fs::read(list).map(|read| bytes = read),
     };
-    done.map_err(|error| Failure::plain(format!("open {}: {}", list.display(), crate::exit::chain(&error))))?;
+    done.map_err(|error| {
+        Failure::plain(format!("open {}: {}", list.display(), crate::causes::chain(&error)))
+    })?;
     Ok(bytes)
 }
 

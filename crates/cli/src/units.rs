@@ -85,6 +85,21 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(total).map_err(|_| invalid())
 }
 
+/// A duration as Go prints it: `0s`, `1m30s`, `2h0m0s`, `3.848389288s`.
+pub(crate) fn go_duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (h, m) = (seconds / 3600, seconds / 60 % 60);
+    let fraction = match time.subsec_nanos() {
+        0 => String::new(),
+        nanos => format!(".{}", format!("{nanos:09}").trim_end_matches('0')),
+    };
+    match (h, m) {
+        (0, 0) => format!("{seconds}{fraction}s"),
+        (0, _) => format!("{m}m{}{fraction}s", seconds % 60),
+        _ => format!("{h}h{m}m{}{fraction}s", seconds % 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +141,12 @@ mod tests {
         assert_eq!(elapsed(Duration::from_secs(0)), "0:00");
         assert_eq!(elapsed(Duration::from_secs(75)), "1:15");
         assert_eq!(elapsed(Duration::from_secs(3675)), "1:01:15");
+    }
+
+    #[test]
+    fn durations_are_printed_as_go_prints_them() {
+        for (ms, text) in [(0, "0s"), (90_000, "1m30s"), (7_200_000, "2h0m0s"), (3_848, "3.848s")] {
+            assert_eq!(go_duration(Duration::from_millis(ms)), text);
+        }
     }
 }
