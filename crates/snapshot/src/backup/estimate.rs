@@ -9,7 +9,7 @@ use super::exclude::SourceFilter;
 use super::monitor::BackupMonitor;
 use super::place::{Descriptors, Kept, Place};
 use super::source::{Entry, Level, Visit};
-use super::targets::{Branch, Layout, absolute};
+use super::targets::{Branch, Layout, absolute, on_disk};
 use crate::error::Result;
 use crate::fs::Names;
 use crate::gojson;
@@ -26,7 +26,7 @@ pub(super) fn estimate(
 ) {
     let mut left: Vec<Left> = Vec::new();
     for (root, branches) in layout.roots {
-        let place = Arc::new(Place::root(&root, &absolute(current, &root)));
+        let place = Arc::new(Place::root(&on_disk(current, &root), &absolute(current, &root)));
         let branch = Branch { children: branches, ..Branch::default() };
         left.push(Left { place, _parent: None, branch, device: None });
     }
@@ -100,7 +100,7 @@ impl Visit for Counter<'_> {
         tell(self.monitor, path, "read metadata of", cause);
     }
 
-    fn unsigned(&mut self, _path: &[u8]) {
+    fn unsigned(&mut self, _path: &[u8], _cause: &io::Error) {
         // The backup says so.
     }
 }

@@ -77,11 +77,15 @@ impl SourceFilter {
     }
 
     /// The tags that mark the directory; `unsigned` is told of files that have the name alone.
-    pub(super) fn tags_in(&self, directory: &Directory, mut unsigned: impl FnMut(&TagFile)) -> Vec<&TagFile> {
+    pub(super) fn tags_in(
+        &self,
+        directory: &Directory,
+        mut unsigned: impl FnMut(&TagFile, &io::Error),
+    ) -> Vec<&TagFile> {
         let mut marks = |tag: &&TagFile| match tag.marks(directory) {
             Ok(marks) => marks,
-            Err(_) => {
-                unsigned(tag);
+            Err(cause) => {
+                unsigned(tag, &cause);
                 false
             }
         };

@@ -108,7 +108,7 @@ fn read_source<R: Right>(
         let mut first = Worker::new(&run, repository);
         let outcome = match source {
             Source::Stream(stream) => first.read_stream(stream),
-            Source::Files(files) => Layout::new(files.targets)
+            Source::Files(files) => Layout::new(bytes_of_path(files.current), files.targets)
                 .map_err(|(path, source)| Error::ReadSource { path, source })
                 .and_then(|layout| {
                     let current = bytes_of_path(files.current);

@@ -19,8 +19,9 @@ pub trait BackupMonitor: Monitor {
     fn read(&self, _bytes: u64) {}
     /// A file or directory is done.
     fn finished(&self, _item: &FinishedItem<'_>) {}
-    /// The file that marks a directory as not to be backed up lacks the content that would make it one.
-    fn unsigned_tag(&self, _path: &[u8]) {}
+    /// A file has the name of one that marks its directory as not to be backed up, but not the content: it is
+    /// too short or cannot be read, or it begins differently ([`std::io::ErrorKind::InvalidData`]).
+    fn unsigned_tag(&self, _path: &[u8], _cause: &std::io::Error) {}
 }
 
 impl BackupMonitor for tresor_repo::monitor::Silent {}

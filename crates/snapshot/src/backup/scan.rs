@@ -15,7 +15,7 @@ use super::order::Work;
 use super::parent::{Previous, content_is_stored, is_unchanged};
 use super::place::{Place, push_component};
 use super::source::{Entry, Level, Visit};
-use super::targets::{Branch, Branches, Layout, absolute};
+use super::targets::{Branch, Branches, Layout, absolute, on_disk};
 use super::worker::{Run, Worker};
 use crate::error::{Error, Result};
 use crate::fs::{AttributeReader, Directory, Metadata};
@@ -51,7 +51,7 @@ impl<R: Right> Worker<'_, R> {
         let mut found = Found::default();
         let mut works = Vec::new();
         for (root, branches) in layout.roots {
-            let place = Arc::new(Place::root(&root, &absolute(current, &root)));
+            let place = Arc::new(Place::root(&on_disk(current, &root), &absolute(current, &root)));
             let opened = place.open().and_then(|directory| Ok((directory.metadata()?, directory)));
             let (own, directory) = opened.map_err(|source| Error::ReadSource { path: root, source })?;
             self.names.clear();
@@ -230,8 +230,8 @@ impl Visit for Scan<'_, '_> {
         self.run.problem(path, "read metadata of", cause);
     }
 
-    fn unsigned(&mut self, path: &[u8]) {
-        self.run.monitor.unsigned_tag(path);
+    fn unsigned(&mut self, path: &[u8], cause: &io::Error) {
+        self.run.monitor.unsigned_tag(path, cause);
     }
 }
 

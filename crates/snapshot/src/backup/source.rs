@@ -28,7 +28,7 @@ pub(super) trait Visit {
     /// An entry that cannot be looked at.
     fn failed(&mut self, path: &[u8], cause: io::Error);
     /// A tag file without the header that would make it one.
-    fn unsigned(&mut self, path: &[u8]);
+    fn unsigned(&mut self, path: &[u8], cause: &io::Error);
 }
 
 /// An entry that belongs to the snapshot.
@@ -120,10 +120,10 @@ impl<'f> Level<'f> {
     }
 
     fn tags(&self, path: &[u8], visit: &mut impl Visit) -> Vec<&'f TagFile> {
-        self.filter.tags_in(self.directory, |tag| {
+        self.filter.tags_in(self.directory, |tag, cause| {
             let mut path = path.to_vec();
             push_component(&mut path, &tag.name);
-            visit.unsigned(&path);
+            visit.unsigned(&path, cause);
         })
     }
 }
@@ -141,8 +141,9 @@ fn merged(names: &Names, branches: Branches) -> impl Iterator<Item = (Cow<'_, [u
         };
         if order != Ordering::Greater {
             let name = listed.next()?;
-            let branch = if order.is_eq() { branches.next().map(|(_, branch)| branch) } else { None };
-            return Some((Cow::Borrowed(name), branch));
+            let branch = if order.is_eq() { branches.next() } else { None };
+            // What is listed is part of a target: all of it belongs to the snapshot.
+            return Some((Cow::Borrowed(name), branch.map(|(_, branch)| Branch { target: true, ..branch })));
         }
         branches.next().map(|(name, branch)| (Cow::Owned(name), Some(branch)))
     })

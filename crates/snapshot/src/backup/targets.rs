@@ -37,7 +37,7 @@ impl Layout {
     ///
     /// # Errors
     /// The target that cannot be listed, and why.
-    pub(super) fn new(targets: &[impl AsRef<Path>]) -> Result<Layout, (Vec<u8>, io::Error)> {
+    pub(super) fn new(current: &[u8], targets: &[impl AsRef<Path>]) -> Result<Layout, (Vec<u8>, io::Error)> {
         let mut layout = Layout::default();
         for target in targets {
             let clean = clean(bytes_of_path(target.as_ref()));
@@ -47,7 +47,7 @@ impl Layout {
                 continue;
             }
             let mut names = Names::default();
-            Directory::open(path_of_bytes(root))
+            Directory::open(path_of_bytes(&on_disk(current, root)))
                 .and_then(|directory| directory.names(&mut names))
                 .map_err(|cause| (clean.clone(), cause))?;
             for name in names.iter() {
@@ -79,6 +79,11 @@ impl Layout {
         let new = || Branch { disk_name: first.to_vec(), ..Branch::default() };
         branches.entry(name.unwrap_or_default()).or_insert_with(new)
     }
+}
+
+/// Where to open a root: relative ones start from the current directory, whatever the links on the way.
+pub(super) fn on_disk(current: &[u8], root: &[u8]) -> Vec<u8> {
+    if root.starts_with(b"/") { root.to_vec() } else { [current, b"/", root].concat() }
 }
 
 /// The target as an absolute, clean path: as it is stored in the snapshot and tested by excludes.
@@ -186,7 +191,7 @@ mod tests {
                 show(&format!("{path}/{}", String::from_utf8_lossy(name)), child, lines);
             }
         }
-        let layout = Layout::new(targets).expect("nothing that cannot be listed");
+        let layout = Layout::new(b"/", targets).expect("nothing that cannot be listed");
         let mut all = Vec::new();
         for (root, branches) in &layout.roots {
             for (name, branch) in branches {
@@ -213,8 +218,7 @@ mod tests {
 
     #[test]
     fn a_target_without_components_stands_for_its_entries() {
-        // `..` by its words alone needs a current directory: tested with the program.
-        let root = Layout::new(&["/"]).expect("the root can be listed");
+        let root = Layout::new(b"/", &["/"]).expect("the root can be listed");
         assert!(root.roots[&b"/"[..]].values().all(|branch| branch.target && !branch.named));
         assert!(root.roots[&b"/"[..]].len() > 3);
     }

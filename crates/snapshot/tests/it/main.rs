@@ -2,4 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod backup;
+mod backup_restic;
 mod stored_forms;
