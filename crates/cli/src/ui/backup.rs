@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -184,9 +185,16 @@ impl BackupMonitor for BackupView {
         }
     }
 
-    fn unsigned_tag(&self, path: &[u8]) {
+    fn unsigned_tag(&self, path: &[u8], cause: &io::Error) {
         let path = String::from_utf8_lossy(path);
-        self.ui.error(&printable(&format!("invalid signature in exclusion tagfile {path:?}")));
+        let text = match cause.kind() {
+            io::ErrorKind::InvalidData => format!("invalid signature in exclusion tagfile {path:?}"),
+            io::ErrorKind::UnexpectedEof => {
+                format!("could not read signature from exclusion tagfile {path:?}: unexpected EOF")
+            }
+            _ => format!("could not open exclusion tagfile {path:?}: {cause}"),
+        };
+        self.ui.error(&printable(&text));
     }
 }
 
