@@ -22,3 +22,6 @@ pub use generate::{Spec, generate, mutate};
 pub use random::Random;
 pub use recorder::Recorder;
 pub use tree::TestTree;
+
+/// Backends, for the tests of storeys that may not name them otherwise.
+pub use tresor_backend as backend;

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use tresor_backend::memory::Memory;
-use tresor_backend::{Backend, Cancel, FileKind, Full, Handle, Reason};
 use tresor_repo::codec::Compression;
 use tresor_repo::index::Index;
 use tresor_repo::keyfile::{KeyCost, NewKey, Password};
@@ -20,6 +18,8 @@ use tresor_snapshot::backup::{
 };
 use tresor_snapshot::tree::Tree;
 use tresor_snapshot::{Error, Node, NodeKind, Snapshot};
+use tresor_testkit::backend::memory::Memory;
+use tresor_testkit::backend::{Backend, Cancel, FileKind, Full, Handle, Reason};
 use tresor_testkit::recorder::{Noted, Recorder};
 use tresor_testkit::{Random, TestTree, fixtures};
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tresor_backend::local::Local;
 use tresor_repo::time::Zone;
 use tresor_snapshot::backup::TagFile;
+use tresor_testkit::backend::local::Local;
 use tresor_testkit::{Client, Random, TestTree, compare, peers, tree};
 
 use crate::backup::{Vault, Watch};
