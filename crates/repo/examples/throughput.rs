@@ -1,7 +1,8 @@
-//! Measures upload, check and load of random blobs over a backend in memory.
+//! Measures upload, index, check and load of blobs over a backend in memory.
 //!
-//! `cargo run --release -p tresor-repo --example throughput -- [MiB] [threads] [text]`: with `text`, blobs
-//! that can be compressed. Prints wall and processor time of each step.
+//! `cargo run --release -p tresor-repo --example throughput -- [blobs] [bytes] [threads] [text]`: so many
+//! blobs of so many bytes; with `text`, ones that can be compressed. Prints wall and processor time of each
+//! step, by the byte and by the blob.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,17 +18,15 @@ use tresor_repo::repository::{InitOptions, Options};
 use tresor_repo::time::Time;
 use tresor_repo::{BlobKind, Error, PackId, Repository, Result};
 
-const BLOB: usize = 1 << 20;
-
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (mib, threads) = (number(0, 512), number(1, 2));
-    let is_text = arguments.get(2).is_some_and(|word| word == "text");
+    let (blobs, length, threads) = (number(0, 512), number(1, 1 << 20).max(8), number(2, 2));
+    let is_text = arguments.get(3).is_some_and(|word| word == "text");
     let repository = repository()?;
-    let blob = if is_text { text() } else { random_bytes() };
-    let mut timer = Timer::start(mib);
-    upload(&repository, &blob, mib, threads)?;
+    let blob = if is_text { text(length as usize) } else { random_bytes(length as usize) };
+    let mut timer = Timer::start(blobs, length);
+    upload(&repository, &blob, blobs, threads)?;
     timer.lap("upload");
     let index = repository.load_index(&Silent)?;
     timer.lap("load index");
@@ -60,21 +59,21 @@ fn repository() -> Result<Repository<Full>> {
     Repository::init(Handle::new(Arc::new(Memory::new())), &password, &new, options)
 }
 
-fn random_bytes() -> Vec<u8> {
-    let mut bytes = vec![0; BLOB];
+fn random_bytes(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
     tresor_repo::random::fill(&mut bytes).expect("the kernel gives random bytes");
     bytes
 }
 
-fn text() -> Vec<u8> {
+fn text(length: usize) -> Vec<u8> {
     let words = ["static ", "const ", "struct ", "return ", "if (", ") {\n\t", "->", "0x", "int ", "/* "];
-    let mut random = random_bytes().into_iter();
-    let mut bytes = Vec::with_capacity(BLOB + 16);
-    while bytes.len() < BLOB {
+    let mut random = random_bytes(length).into_iter();
+    let mut bytes = Vec::with_capacity(length + 16);
+    while bytes.len() < length {
         let byte = random.next().expect("a word for each byte is more than enough");
         bytes.extend_from_slice(words[usize::from(byte) % words.len()].as_bytes());
     }
-    bytes.truncate(BLOB);
+    bytes.truncate(length);
     bytes
 }
 
@@ -111,22 +110,26 @@ fn load(repository: &Repository<Full>, index: &Index, packs: &[PackId]) -> Resul
 
 /// Wall and processor time since the last lap.
 struct Timer {
-    mib: u64,
+    blobs: u64,
+    bytes: u64,
     wall: Instant,
     processor: Duration,
 }
 
 impl Timer {
-    fn start(mib: u64) -> Self {
-        Timer { mib, wall: Instant::now(), processor: processor_time() }
+    fn start(blobs: u64, length: u64) -> Self {
+        Timer { blobs, bytes: blobs * length, wall: Instant::now(), processor: processor_time() }
     }
 
     fn lap(&mut self, what: &str) {
         let (wall, processor) = (self.wall.elapsed(), processor_time() - self.processor);
-        let rate = (self.mib << 20) as f64 / wall.as_secs_f64() / 1e6;
-        let cost = processor.as_nanos() as f64 / (self.mib << 20) as f64;
-        report(&format!("{what}: {wall:.2?}, {rate:.0} MB/s, {cost:.2} processor ns a byte"));
-        *self = Timer::start(self.mib);
+        let rate = self.bytes as f64 / wall.as_secs_f64() / 1e6;
+        let nanoseconds = processor.as_nanos() as f64;
+        let (by_byte, by_blob) = (nanoseconds / self.bytes as f64, nanoseconds / self.blobs as f64);
+        report(&format!(
+            "{what}: {wall:.2?}, {rate:.0} MB/s; processor: {by_byte:.2} ns a byte, {by_blob:.0} a blob"
+        ));
+        (self.wall, self.processor) = (Instant::now(), processor_time());
     }
 }
 
