@@ -76,6 +76,8 @@ pub(crate) struct Session {
     pub(crate) ui: Arc<Ui>,
     pub(crate) cancel: Cancel,
     pub(crate) zone: Zone,
+    /// What the repository is called when its password is asked for.
+    pub(crate) called: &'static str,
     extended: Extended,
     gate: Gate,
 }
@@ -122,7 +124,8 @@ impl Session {
     ) -> Result<Self> {
         let extended = Extended::parse(&global.options)?;
         let zone = Zone::system(environment.as_set("TZ").and_then(OsStr::to_str));
-        Ok(Session { program, global, environment, ui, cancel, zone, extended, gate: Gate::default() })
+        let (called, gate) = ("repository", Gate::default());
+        Ok(Session { program, global, environment, ui, cancel, zone, called, extended, gate })
     }
 
     /// The time of day in the local zone.
@@ -286,7 +289,7 @@ impl Session {
         let bytes = match given {
             Given::Password(bytes) => bytes,
             Given::Empty => password::Secret::default(),
-            Given::Ask => password::ask("enter password for repository: ")?,
+            Given::Ask => password::ask(&format!("enter password for {}: ", self.called))?,
         };
         Ok(Password::new(bytes.to_vec()))
     }

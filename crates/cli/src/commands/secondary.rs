@@ -60,6 +60,8 @@ impl SecondaryFlags {
         let environment = session.environment.secondary();
         let global = global.settle(&environment)?;
         let (ui, cancel) = (session.ui.clone(), session.cancel.clone());
-        Session::new(session.program, global, environment, ui, cancel)
+        let mut source = Session::new(session.program, global, environment, ui, cancel)?;
+        source.called = "source repository";
+        Ok(source)
     }
 }

@@ -47,7 +47,8 @@ pub(crate) fn run(mut args: Args, session: &Session) -> Result<()> {
 
 fn show<R: Right>(args: &Args, session: &Session, repository: &Repository<R>) -> Result<()> {
     let ignored = &mut |ignored| selection::tell_ignored(session, &ignored);
-    let snapshots = selection::choose(session, repository, &args.select, &args.ids, ignored)?;
+    let mut snapshots = selection::choose(session, repository, &args.select, &args.ids, ignored)?;
+    snapshots.iter_mut().for_each(|(_, snapshot)| snapshot.paths.sort_unstable());
     let groups: Vec<_> = select::group(snapshots, args.group_by)
         .into_iter()
         .map(|(key, snapshots)| (key, oldest_first(snapshots, args.latest)))

@@ -28,9 +28,7 @@ pub(crate) fn table(snapshots: &[Listed], compact: bool, zone: &Zone) -> String 
             if compact { snapshot.tags.clone() } else { vec![snapshot.tags.join(",")] },
         ];
         if !compact {
-            let mut paths = snapshot.paths.clone();
-            paths.sort_unstable();
-            row.push(paths);
+            row.push(snapshot.paths.clone());
         }
         if sizes {
             let size = snapshot.summary.as_ref().map(|summary| units::bytes(summary.total_bytes_processed));
