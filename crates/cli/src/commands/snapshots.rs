@@ -51,7 +51,7 @@ fn show<R: Right>(args: &Args, session: &Session, repository: &Repository<R>) ->
     snapshots.iter_mut().for_each(|(_, snapshot)| snapshot.paths.sort_unstable());
     let groups: Vec<_> = select::group(snapshots, args.group_by)
         .into_iter()
-        .map(|(key, snapshots)| (key, oldest_first(snapshots, args.latest)))
+        .map(|(key, snapshots)| (key, oldest_first(snapshots, args)))
         .collect();
     if session.ui.is_json() {
         session.ui.raw(&json(args.group_by, &groups));
@@ -66,10 +66,15 @@ fn show<R: Right>(args: &Args, session: &Session, repository: &Repository<R>) ->
     Ok(())
 }
 
-fn oldest_first(mut snapshots: Vec<Listed>, newest: i64) -> Vec<Listed> {
-    match usize::try_from(newest) {
-        Ok(newest) if newest > 0 => select::keep_newest_of_each(&mut snapshots, newest),
-        _ => select::sort_newest_first(&mut snapshots),
+/// Puts the oldest first; of a group the newest are kept if `--latest` says so, else those of each source.
+fn oldest_first(mut snapshots: Vec<Listed>, args: &Args) -> Vec<Listed> {
+    select::sort_newest_first(&mut snapshots);
+    match usize::try_from(args.latest) {
+        Ok(0) | Err(_) => {}
+        Ok(newest) if args.group_by == GroupBy::default() => {
+            select::keep_newest_of_each(&mut snapshots, newest)
+        }
+        Ok(newest) => snapshots.truncate(newest),
     }
     snapshots.reverse();
     snapshots
