@@ -66,6 +66,6 @@ mod tests {
         let terminal = Terminal { fixed_width: Some(12) };
         assert_eq!(terminal.fit("0123456789abc"), "0123456789");
         assert_eq!(terminal.fit("世界世界世界"), "世界世界世");
-        assert_eq!(terminal.fit("a\x1b[2J"), "\"a\\u{1b}[2J");
+        assert_eq!(terminal.fit("a\x1b[2J"), "\"a\\u{1b}[2");
     }
 }

@@ -2,17 +2,19 @@
 
 use crate::pair::Pair;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 use tresor_testkit::{Client, fixtures};
 
 /// Starts a restic that holds a shared lock until its standard input ends.
+///
+/// Without a cache: two of them that make the same one at once trip over each other.
 fn hold_a_lock(restic: &Client) -> Child {
-    let mut command = restic.command(["backup", "--stdin", "--json"]);
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while restic.ok(["list", "locks"]).stdout.is_empty() {
-        std::thread::sleep(Duration::from_millis(20));
+    let mut command = restic.command(["backup", "--stdin", "--json", "--no-cache"]);
+    let mut holder =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while restic.ok(["list", "locks", "--no-cache"]).stdout.is_empty() {
+        assert!(holder.try_wait().unwrap().is_none(), "the holder of the lock ended by itself");
     }
-    child
+    holder
 }
 
 #[test]

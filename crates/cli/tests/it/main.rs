@@ -1,5 +1,7 @@
 //! The program as people and scripts meet it, beside the real restic on the same repositories.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod cat;
 mod check;
 mod dump;

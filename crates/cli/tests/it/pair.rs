@@ -5,25 +5,25 @@ use tresor_testkit::fixtures::{self, Unpacked};
 use tresor_testkit::{Client, Run};
 
 /// The program under test.
-pub const TRESOR: &str = env!("CARGO_BIN_EXE_tresor");
+pub(crate) const TRESOR: &str = env!("CARGO_BIN_EXE_tresor");
 
 /// Both programs on one repository.
-pub struct Pair {
-    pub restic: Client,
-    pub tresor: Client,
+pub(crate) struct Pair {
+    pub(crate) restic: Client,
+    pub(crate) tresor: Client,
     _fixture: Option<Unpacked>,
 }
 
 impl Pair {
     /// On a copy of a fixture, opened with its password.
-    pub fn on(fixture: &str) -> Pair {
+    pub(crate) fn on(fixture: &str) -> Pair {
         let fixture = fixtures::unpack(fixture);
         let pair = Pair::at(&fixture.path).password(&fixture.facts.password);
         Pair { _fixture: Some(fixture), ..pair }
     }
 
     /// On any repository.
-    pub fn at(repository: &Path) -> Pair {
+    pub(crate) fn at(repository: &Path) -> Pair {
         Pair {
             restic: Client::restic(repository),
             tresor: Client::tresor(TRESOR, repository),
@@ -31,28 +31,28 @@ impl Pair {
         }
     }
 
-    pub fn password(self, password: &str) -> Pair {
+    pub(crate) fn password(self, password: &str) -> Pair {
         Pair { restic: self.restic.password(password), tresor: self.tresor.password(password), ..self }
     }
 
-    pub fn variable(self, name: &str, value: &str) -> Pair {
+    pub(crate) fn variable(self, name: &str, value: &str) -> Pair {
         Pair { restic: self.restic.variable(name, value), tresor: self.tresor.variable(name, value), ..self }
     }
 
     /// Both within one working folder.
-    pub fn within(self, folder: &Path) -> Pair {
+    pub(crate) fn within(self, folder: &Path) -> Pair {
         Pair { restic: self.restic.within(folder), tresor: self.tresor.within(folder), ..self }
     }
 
     /// Runs a command line, split at blanks, and demands equal output and exit codes.
     #[track_caller]
-    pub fn same(&self, line: &str) -> Run {
+    pub(crate) fn same(&self, line: &str) -> Run {
         self.same_words(&line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>())
     }
 
     /// As [`same`](Self::same), for words with blanks or nothing in them.
     #[track_caller]
-    pub fn same_words(&self, words: &[&str]) -> Run {
+    pub(crate) fn same_words(&self, words: &[&str]) -> Run {
         let (restic, tresor) = (self.restic.run(words), self.tresor.run(words));
         assert_eq!(text(&tresor.stdout), text(&restic.stdout), "{words:?}\n{tresor}\n{restic}");
         assert_eq!(text(&tresor.stderr), text(&restic.stderr), "{words:?}\n{tresor}\n{restic}");
@@ -62,7 +62,7 @@ impl Pair {
 
     /// As [`same`](Self::same), where restic prints its lines in no order.
     #[track_caller]
-    pub fn same_lines(&self, line: &str) -> Run {
+    pub(crate) fn same_lines(&self, line: &str) -> Run {
         let words: Vec<&str> = line.split(' ').collect();
         let (restic, tresor) = (self.restic.run(&words), self.tresor.run(&words));
         let sorted = |run: &Run| {
