@@ -196,8 +196,8 @@ impl fmt::Display for TreeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TreeProblem::Missing { tree } => write!(f, "id {tree} not found in repository"),
-            TreeProblem::Unreadable { tree, cause } => {
-                write!(f, "tree {tree}: {cause}")?;
+            TreeProblem::Unreadable { cause, .. } => {
+                write!(f, "{cause}")?;
                 let mut source = std::error::Error::source(cause);
                 while let Some(cause) = source {
                     write!(f, ": {cause}")?;

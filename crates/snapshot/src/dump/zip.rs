@@ -11,7 +11,7 @@ use tresor_repo::index::Index;
 use tresor_repo::time::Time;
 use tresor_repo::{BlobId, Repository};
 use zip::write::FullFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 /// Writes everything below `tree` as a zip archive; names begin with `prefix`.
 ///
@@ -46,21 +46,28 @@ fn begin<W: Write + io::Seek>(
     node: &Node,
     size: u64,
 ) -> zip::result::ZipResult<()> {
-    let seconds = u32::try_from(node.mtime.seconds()).ok();
+    // The kind as in the system's `st_mode`; for a directory DOS has a bit of its own.
+    let (kind, dos, method) = match node.kind {
+        NodeKind::Dir => (0o040_000, 0x10, CompressionMethod::Stored),
+        NodeKind::Symlink => (0o120_000, 0, CompressionMethod::Stored),
+        _ => (0o100_000, 0, CompressionMethod::Deflated),
+    };
     let options = FullFileOptions::default()
-        .unix_permissions(to_chmod(node.mode))
+        .system(System::Unix)
+        .external_attributes((kind | to_chmod(node.mode)) << 16 | dos)
+        .compression_method(method)
         .last_modified_time(clock(&node.mtime))
         .large_file(size >= u64::from(u32::MAX))
-        .with_extended_timestamp(seconds, None, None)?;
-    match node.kind {
-        NodeKind::Dir => archive.add_directory(String::from_utf8_lossy(name), options),
-        NodeKind::Symlink => {
-            let target = String::from_utf8_lossy(node.link_target());
-            archive.add_symlink(String::from_utf8_lossy(name), target, options)
-        }
-        _ => archive
-            .start_file_with_options(options.compression_method(CompressionMethod::Deflated).name(name)),
+        .with_extended_timestamp(u32::try_from(node.mtime.seconds()).ok(), None, None)?;
+    if node.kind == NodeKind::Dir {
+        // The library takes directories by their text alone: names that are not UTF-8 lose bytes here.
+        return archive.add_directory(String::from_utf8_lossy(name), options);
     }
+    archive.start_file_with_options(options.name(name))?;
+    if node.kind == NodeKind::Symlink {
+        archive.write_all(node.link_target())?;
+    }
+    Ok(())
 }
 
 /// The wall clock of the file's own zone; what a zip archive cannot say (years before 1980, after 2107)

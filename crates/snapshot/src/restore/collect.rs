@@ -42,6 +42,8 @@ pub(crate) struct Collector<'a> {
     told: HashSet<String>,
     /// Names that lead elsewhere: then nobody knows what the writer meant, and nothing is removed.
     keep_extra: bool,
+    /// Whether the selection takes anything; if not, nothing is removed either.
+    restores_anything: bool,
 }
 
 /// A directory being walked.
@@ -76,11 +78,12 @@ impl<'a> Collector<'a> {
             owners: Owners::new(options.ownership_by_name),
             told: HashSet::new(),
             keep_extra: false,
+            restores_anything: false,
         }
     }
 
     pub(crate) fn finish(mut self) -> Collected {
-        if self.keep_extra {
+        if self.keep_extra || !self.restores_anything {
             self.collected.extra.clear();
         }
         self.collected
@@ -118,6 +121,7 @@ impl<'a> Collector<'a> {
 
     /// The place of the innermost directory; it and those above it are to be made from now on.
     fn settle(&mut self) -> Result<DirNumber> {
+        self.restores_anything = true;
         let settled = self.frames.iter().rposition(|frame| frame.number.is_some());
         let settled = settled.expect("the target always has a number");
         let mut parent = self.frames[settled].number.unwrap_or_default();

@@ -69,7 +69,8 @@ impl RestorePlan {
         let counted = self.table.items.iter().filter(|item| is_counted(item));
         let mut counts = counted.fold(RestoreCounts::default(), |mut counts, item| {
             counts.total_files += 1;
-            counts.total_bytes += item.size;
+            // Sizes are what the snapshot says, and it may say anything.
+            counts.total_bytes = counts.total_bytes.saturating_add(item.size);
             counts
         });
         counts.total_files += self.selected_dirs;
@@ -105,6 +106,7 @@ impl Run<'_> {
         }
         let dresser = Dresser::new(table, &self.plan.options.xattrs);
         let files = Files::new(self.plan, &dresser, self.progress);
+        self.progress.bytes(self.plan.present_bytes);
         fill(self.plan, repo, index, target, &files)?;
         for item in self.items() {
             cancelled()?;

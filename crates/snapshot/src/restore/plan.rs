@@ -35,6 +35,8 @@ pub struct RestorePlan {
     /// Files whose blobs are together not as long as the file shall be.
     pub(crate) odd: HashSet<ItemNumber>,
     pub(crate) problems: u64,
+    /// Bytes of files to be updated that are in place already.
+    pub(crate) present_bytes: u64,
     /// Files that the execution could not make as they should be.
     pub(crate) failed: HashSet<ItemNumber>,
     /// Selected directories: they are part of the total.
@@ -104,6 +106,7 @@ pub fn plan<R: Right>(
         parts: HashMap::new(),
         odd: HashSet::new(),
         failed: HashSet::new(),
+        present_bytes: 0,
         problems: decider.problems.into_inner(),
         selected_dirs: collected.selected_dirs,
     };
@@ -132,7 +135,8 @@ impl RestorePlan {
             for (place, blob) in content_range(item).enumerate() {
                 let found = index.find(BlobKind::Data, &self.table.blobs[blob]);
                 let Some(found) = found else { break };
-                if !matches.is_some_and(|matches| matches[place]) {
+                let is_there = matches.is_some_and(|matches| matches[place]);
+                if !is_there {
                     let pack = *pack_numbers.entry(found.pack).or_insert_with(|| {
                         self.packs.push(found.pack);
                         self.packs.len() as u32 - 1
@@ -146,6 +150,8 @@ impl RestorePlan {
                         file_offset,
                         blob: blob as u32,
                     });
+                } else {
+                    self.present_bytes += u64::from(found.plain_length());
                 }
                 file_offset += u64::from(found.plain_length());
             }

@@ -4,4 +4,12 @@
 
 mod backup;
 mod backup_restic;
+mod check;
+mod dump;
+mod restore;
+mod restore_fixtures;
+mod restore_hostile;
+mod restore_restic;
+mod store;
 mod stored_forms;
+mod walk;
