@@ -7,9 +7,12 @@ use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
 use tresor_repo::{BlobId, BlobKind, Repository};
 
-/// Hands each distinct tree below `roots` to `visit`: its plaintext, or why it cannot be loaded.
+/// Takes a tree's plaintext, or why it cannot be loaded; answers with the subtrees to go on with.
+pub type Visit<'a> = dyn Fn(&BlobId, Result<&[u8]>) -> Result<Vec<BlobId>> + Sync + 'a;
+
+/// Hands each distinct tree below `roots` to `visit`.
 ///
-/// `visit` runs on several threads and answers with the subtrees to go on with. `done` is told of each root
+/// `visit` runs on several threads. `done` is told of each root
 /// once everything below it was visited, as far as no other root had met it first. Memory: 32 bytes for
 /// each distinct tree, and one tree for each thread.
 ///
@@ -19,7 +22,7 @@ pub fn for_each_tree<R: Right>(
     repo: &Repository<R>,
     index: &Index,
     roots: &[BlobId],
-    visit: &(dyn Fn(&BlobId, Result<&[u8]>) -> Result<Vec<BlobId>> + Sync),
+    visit: &Visit<'_>,
     done: &(dyn Fn() + Sync),
 ) -> Result<()> {
     let queue = Queue::new(roots);

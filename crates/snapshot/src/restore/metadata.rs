@@ -152,7 +152,7 @@ fn set_xattr(subject: Subject<'_>, attribute: &ExtendedAttribute) -> Result<()> 
     tolerate(match subject {
         Subject::Open(file) => fsetxattr(file, &name, value, XattrFlags::empty()),
         Subject::Entry(dir, entry) | Subject::Link(dir, entry) => {
-            lsetxattr(&dir.proc_path(entry), &name, value, XattrFlags::empty())
+            lsetxattr(dir.proc_path(entry), &name, value, XattrFlags::empty())
         }
     })
 }
@@ -160,7 +160,7 @@ fn set_xattr(subject: Subject<'_>, attribute: &ExtendedAttribute) -> Result<()> 
 fn remove_xattr(subject: Subject<'_>, name: &CStr) -> Result<()> {
     match subject {
         Subject::Open(file) => fremovexattr(file, name),
-        Subject::Entry(dir, entry) | Subject::Link(dir, entry) => lremovexattr(&dir.proc_path(entry), name),
+        Subject::Entry(dir, entry) | Subject::Link(dir, entry) => lremovexattr(dir.proc_path(entry), name),
     }
 }
 
@@ -169,7 +169,7 @@ fn list_xattrs(subject: Subject<'_>) -> Result<Vec<u8>> {
     let list = |buffer: &mut Vec<u8>| match subject {
         Subject::Open(file) => flistxattr(file, buffer.as_mut_slice()),
         Subject::Entry(dir, entry) | Subject::Link(dir, entry) => {
-            llistxattr(&dir.proc_path(entry), buffer.as_mut_slice())
+            llistxattr(dir.proc_path(entry), buffer.as_mut_slice())
         }
     };
     let mut names = vec![0; 1024];

@@ -59,7 +59,8 @@ fn every_rule_that_a_node_may_break_is_a_line() {
         format!("  tree {root}: node \"four\" with invalid type \"door\""),
         format!("  tree {root}: node with empty name"),
     ];
-    let lost = [format!("error for tree {}:", missing.short()), format!("  id {missing} not found in repository")];
+    let lost =
+        [format!("error for tree {}:", missing.short()), format!("  id {missing} not found in repository")];
     let mut both = [(root, &expected[..]), (missing, &lost[..])];
     both.sort_by_key(|(tree, _)| *tree);
     assert_eq!(report(&store, &[root, root]), [both[0].1, both[1].1].concat());
@@ -68,7 +69,10 @@ fn every_rule_that_a_node_may_break_is_a_line() {
 #[test]
 fn a_tree_that_is_no_tree_is_a_finding() {
     let (store, root) = Store::planted(|saver| {
-        saver.save_blob(tresor_repo::BlobKind::Tree, b"{\"nodes\":[{\"name\":\"x\",\"mode\":-1}]}").unwrap().id
+        saver
+            .save_blob(tresor_repo::BlobKind::Tree, b"{\"nodes\":[{\"name\":\"x\",\"mode\":-1}]}")
+            .unwrap()
+            .id
     });
     let report = report(&store, &[root]);
     assert_eq!(report.len(), 2);
@@ -83,7 +87,16 @@ fn fixtures_give_what_was_planted() {
         let roots = store.roots();
         (report(&store, &roots), roots)
     };
-    for name in ["v1-basic", "v2-auto", "v2-special", "v2-multi", "v2-odd", "v2-garbage", "bad-bitflip", "bad-missing-pack"] {
+    for name in [
+        "v1-basic",
+        "v2-auto",
+        "v2-special",
+        "v2-multi",
+        "v2-odd",
+        "v2-garbage",
+        "bad-bitflip",
+        "bad-missing-pack",
+    ] {
         assert_eq!(first_lines(name).0, Vec::<String>::new(), "{name}: no tree is damaged");
     }
     let (report, roots) = first_lines("bad-no-index");

@@ -65,7 +65,8 @@ fn overwrite_modes_decide_what_is_left_alone() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path();
-        for (name, seconds) in [("equal", 1_700_000_000), ("newer", 1_800_000_000), ("older", 1_600_000_000)] {
+        for (name, seconds) in [("equal", 1_700_000_000), ("newer", 1_800_000_000), ("older", 1_600_000_000)]
+        {
             fs::write(target.join(name), "existing").unwrap();
             set_mtime(&target.join(name), seconds);
         }
@@ -209,7 +210,8 @@ fn hard_links_are_one_file_again() {
             fs::write(target.join("first"), "changed").unwrap();
         }
         store.restore_all(root, target);
-        let inodes = ["first", "d/second", "lonely"].map(|name| fs::metadata(target.join(name)).unwrap().ino());
+        let inodes =
+            ["first", "d/second", "lonely"].map(|name| fs::metadata(target.join(name)).unwrap().ino());
         assert_eq!(inodes[0], inodes[1]);
         assert_ne!(inodes[0], inodes[2]);
         assert_eq!(text(target.join("d/second")), "content");
@@ -312,7 +314,8 @@ fn times_and_modes_of_every_size_come_back() {
     let (store, root) = Store::planted(|saver| {
         let mut nodes = Vec::new();
         for (place, (seconds, nanoseconds)) in times.into_iter().enumerate() {
-            for mut node in [file(saver, format!("f{place}"), &[b"x"]), dir(saver, format!("d{place}"), &[])] {
+            for mut node in [file(saver, format!("f{place}"), &[b"x"]), dir(saver, format!("d{place}"), &[])]
+            {
                 node.mtime = tresor_repo::time::Time::utc(seconds, nanoseconds);
                 node.mode = node.mode & (1 << 31) | 1 << 23 | 1 << 22 | 1 << 20 | 0o501;
                 nodes.push(node);

@@ -199,7 +199,9 @@ fn sizes_that_lie_do_no_harm() {
     });
     let (_, told) = store.restore(root, &place.target(), &RestoreOptions::default());
     assert!(told.troubled().iter().all(|path| path.starts_with("/d") || path.starts_with("/e")));
-    for (name, content) in [("c0", &[0; 100][..]), ("b1", b"123"), ("b2", b"123"), ("a2", b""), ("b0", &[0; 3])] {
+    for (name, content) in
+        [("c0", &[0; 100][..]), ("b1", b"123"), ("b2", b"123"), ("a2", b""), ("b0", &[0; 3])]
+    {
         assert_eq!(fs::read(place.target().join(name)).unwrap(), content, "{name}");
     }
     place.assert_untouched();

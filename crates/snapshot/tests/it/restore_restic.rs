@@ -7,7 +7,7 @@ use std::path::Path;
 use tresor_snapshot::filter::{Excludes, Includes};
 use tresor_snapshot::restore::{Overwrite, RestoreCounts, RestoreOptions, Selector};
 use tresor_testkit::fixtures::{PASSWORD, Unpacked, empty_repository};
-use tresor_testkit::{Client, TestTree, assert_same, tree};
+use tresor_testkit::{Client, TestTree, compare_trees, tree};
 
 /// A source with something of everything, backed up by restic.
 fn backed_up() -> (Unpacked, Client, TestTree) {
@@ -52,11 +52,19 @@ fn changed(client: &Client, target: &Path) {
             .remove("d/c")
             .remove("e/link")
             .file("e/link", "a file now")
+            .time("e/link", 900_000_000, 0)
             .remove("empty")
             .dir("empty")
+            .time("empty", 900_000_000, 0)
             .file("extra/1", "")
+            .time("extra/1", 900_000_000, 0)
+            .time("extra", 900_000_000, 0)
             .file("d/extra", "")
-            .mode("nothing", 0o700),
+            .time("d/extra", 900_000_000, 0)
+            .time("big", 900_000_000, 0)
+            .mode("nothing", 0o700)
+            .time("d", 900_000_000, 0)
+            .time("e", 900_000_000, 0),
     );
 }
 
@@ -101,8 +109,10 @@ fn compare(
     let (report, told) = store.restore(store.roots()[0], &ours, options);
     assert_eq!(told.problems(), [], "{what}");
     assert_eq!(numbers(&report.counts), stated, "{what}");
-    if ours.exists() || theirs.exists() {
-        assert_same(&theirs, &ours);
+    assert_eq!(ours.exists(), theirs.exists(), "{what}");
+    if ours.exists() {
+        let differences = compare_trees(&theirs, &ours);
+        assert!(differences.is_empty(), "{what}: {differences:?}");
     }
 }
 
@@ -120,11 +130,9 @@ fn the_same_as_restic_in_every_mode() {
     compare("fresh", with, &fresh, &[], &plain);
     compare("again", with, &again, &[], &plain);
     compare("changed", with, &changed, &[], &plain);
-    for (word, overwrite) in [
-        ("if-changed", Overwrite::IfChanged),
-        ("if-newer", Overwrite::IfNewer),
-        ("never", Overwrite::Never),
-    ] {
+    for (word, overwrite) in
+        [("if-changed", Overwrite::IfChanged), ("if-newer", Overwrite::IfNewer), ("never", Overwrite::Never)]
+    {
         let options = RestoreOptions { overwrite, ..plain.clone() };
         compare(word, with, &changed, &["--overwrite", word], &options);
         compare(word, with, &again, &["--overwrite", word], &options);

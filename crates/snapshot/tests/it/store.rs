@@ -81,7 +81,12 @@ impl Store {
     }
 
     /// Plans and executes.
-    pub(crate) fn restore(&self, root: BlobId, target: &Path, options: &RestoreOptions) -> (RestoreReport, Told) {
+    pub(crate) fn restore(
+        &self,
+        root: BlobId,
+        target: &Path,
+        options: &RestoreOptions,
+    ) -> (RestoreReport, Told) {
         let told = Told::default();
         let mut plan = restore::plan(&self.repo, &self.index, root, target, options, &told).unwrap();
         let report = plan.execute(&self.repo, &self.index, &told).unwrap();

@@ -84,8 +84,16 @@ fn a_tree_that_cannot_be_read_is_told_in_its_place() {
     let mut log = Log::default();
     walk(&store.repo, &store.index, root, &mut log).unwrap();
     let expected = [
-        "enter 3 /", "node /a", "broken /a", "node /b", "broken /b", "node /c", "enter 1 /c", "node /c/f",
-        "leave /c", "leave /",
+        "enter 3 /",
+        "node /a",
+        "broken /a",
+        "node /b",
+        "broken /b",
+        "node /c",
+        "enter 1 /c",
+        "node /c/f",
+        "leave /c",
+        "leave /",
     ];
     assert_eq!(log.0, expected);
     let stopped = walk(&store.repo, &store.index, root, &mut |_: &[u8], _: &Node| Ok(Descend::Into));
