@@ -2,9 +2,6 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tresor_testkit::backend::local::{CONNECTIONS, Local};
-use tresor_testkit::backend::memory::Memory;
-use tresor_testkit::backend::{Backend, Cancel, Full, Handle};
 use tresor_repo::codec::Compression;
 use tresor_repo::index::Index;
 use tresor_repo::keyfile::{KeyCost, NewKey, Password};
@@ -16,6 +13,9 @@ use tresor_repo::{BlobId, BlobKind, Repository};
 use tresor_snapshot::restore::{self, Action, RestoreMonitor, RestoreOptions, RestoreReport};
 use tresor_snapshot::{Error, Node, NodeKind};
 use tresor_testkit::Recorder;
+use tresor_testkit::backend::local::{CONNECTIONS, Local};
+use tresor_testkit::backend::memory::Memory;
+use tresor_testkit::backend::{Backend, Cancel, Full, Handle};
 use tresor_testkit::recorder::Noted;
 
 /// A repository and its index.
