@@ -7,8 +7,8 @@ use tresor_repo::error::Cause;
 
 use crate::error::{Error, Result};
 
-/// Bytes read at once of a file that goes on.
-const STEP: usize = 1 << 20;
+/// Bytes of a file asked for at once, at least, unless it is shorter.
+pub(super) const STEP: usize = 1 << 20;
 /// Bytes read at once of a stream, which may come slowly.
 const STREAM_STEP: usize = 1 << 16;
 
@@ -39,13 +39,11 @@ impl Content<'_> {
     }
 }
 
-/// One more byte than there should be is asked for: a short answer is the end, without asking again.
+/// As much as there is room for is asked for, and one more byte than there should be: a short answer is the
+/// end, without asking again.
 fn read_file(file: &File, size: u64, buffer: &mut Vec<u8>, before: u64) -> io::Result<bool> {
-    let wanted = match size.checked_sub(before) {
-        Some(rest) => usize::try_from(rest).map_or(STEP, |rest| rest.saturating_add(1).min(STEP)),
-        None => STEP,
-    };
-    buffer.reserve(wanted);
+    let rest = usize::try_from(size.saturating_sub(before)).unwrap_or(STEP);
+    buffer.reserve_exact(rest.saturating_add(1).min(STEP));
     let room = buffer.capacity() - buffer.len();
     let read = rustix::io::retry_on_intr(|| rustix::io::read(file, rustix::buffer::spare_capacity(buffer)))?;
     Ok(read == 0 || (read < room && before + read as u64 == size))

@@ -18,6 +18,7 @@ use super::jobs::{ChunkJob, FileJob, Progress, Reading, Scanned};
 use super::monitor::{Added, Change, FinishedItem};
 use super::nodes::attach;
 use super::place::push_component;
+use super::window::Window;
 use super::worker::Worker;
 use crate::error::Result;
 use crate::fs::Metadata;
@@ -64,27 +65,37 @@ impl<R: Right> Worker<'_, R> {
     }
 
     /// Reads content to its end and cuts it; the absolute path on disk is in `self.path`.
-    pub(super) fn read_content(&mut self, mut content: Content<'_>, reading: Reading) -> Result<()> {
-        let reading = Arc::new(reading);
-        let mut buffer = self.run.take_buffer();
+    pub(super) fn read_content(&mut self, content: Content<'_>, reading: Reading) -> Result<()> {
+        let mut window = std::mem::take(&mut self.window);
+        let outcome = self.read_through(&mut window, content, &Arc::new(reading));
+        window.clear();
+        self.window = window;
+        outcome
+    }
+
+    fn read_through(
+        &mut self,
+        window: &mut Window,
+        mut content: Content<'_>,
+        reading: &Arc<Reading>,
+    ) -> Result<()> {
         let mut size = 0;
         loop {
             self.run.go_on()?;
-            let before = buffer.len();
-            let outcome = content.read(&mut buffer, size);
-            let bytes = (buffer.len() - before) as u64;
+            let mut without_cut = window.pending().len();
+            let room = window.room();
+            let before = room.len();
+            let outcome = content.read(room, size);
+            let bytes = (room.len() - before) as u64;
             size += bytes;
             self.run.monitor.read(bytes);
             let ended = match outcome {
                 Ok(ended) => ended,
-                Err(cause) => return self.give_up(&reading, cause),
+                Err(cause) => return self.give_up(reading, cause),
             };
-            let mut without_cut = before;
-            while let Some(cut) = self.run.chunker.cut_from(&buffer, without_cut) {
-                let mut rest = self.run.take_buffer();
-                rest.extend_from_slice(&buffer[cut..]);
-                buffer.truncate(cut);
-                self.hand_on(&reading, std::mem::replace(&mut buffer, rest))?;
+            while let Some(cut) = self.run.chunker.cut_from(window.pending(), without_cut) {
+                self.hand_on(reading, &window.pending()[..cut])?;
+                window.cut(cut);
                 without_cut = 0;
             }
             if ended {
@@ -92,14 +103,13 @@ impl<R: Right> Worker<'_, R> {
             }
         }
         if let Err(cause) = content.end(size)? {
-            return self.give_up(&reading, cause);
+            return self.give_up(reading, cause);
         }
-        if !buffer.is_empty() {
-            let last = reading.chunk(buffer);
-            self.save_chunk(last)?;
+        if !window.pending().is_empty() {
+            self.save_chunk(reading, reading.next_chunk(), window.pending())?;
         }
         reading.set_size(size);
-        self.count_down(&reading)
+        self.count_down(reading)
     }
 
     /// Leaves the file out: it cannot be read to its end.
@@ -109,24 +119,34 @@ impl<R: Right> Worker<'_, R> {
         self.count_down(reading)
     }
 
-    /// Leaves a chunk to whoever is free; if nobody is, saves it now.
-    fn hand_on(&mut self, reading: &Arc<Reading>, bytes: Vec<u8>) -> Result<()> {
-        match self.run.order.offer(reading.chunk(bytes)) {
-            Ok(()) => Ok(()),
-            Err(chunk) => self.save_chunk(chunk),
+    /// Leaves a chunk to whoever is free; if too much is waiting already, saves it now.
+    fn hand_on(&mut self, reading: &Arc<Reading>, bytes: &[u8]) -> Result<()> {
+        let number = reading.next_chunk();
+        if !self.run.order.reserve(bytes.len()) {
+            return self.save_chunk(reading, number, bytes);
         }
+        let mut copy = self.run.take_buffer();
+        copy.extend_from_slice(bytes);
+        self.run.order.push(ChunkJob { reading: Arc::clone(reading), number, bytes: copy });
+        Ok(())
+    }
+
+    /// Saves a chunk that another worker left.
+    pub(super) fn save_left_chunk(&mut self, chunk: ChunkJob) -> Result<()> {
+        let ChunkJob { reading, number, bytes } = chunk;
+        let outcome = self.save_chunk(&reading, number, &bytes);
+        self.run.give_buffer(bytes);
+        outcome
     }
 
     /// Saves a chunk, and completes the file if it was the last one.
-    pub(super) fn save_chunk(&mut self, chunk: ChunkJob) -> Result<()> {
-        let ChunkJob { reading, number, bytes } = chunk;
-        let saved = self.saver.save_blob(BlobKind::Data, &bytes)?;
+    fn save_chunk(&mut self, reading: &Reading, number: usize, bytes: &[u8]) -> Result<()> {
+        let saved = self.saver.save_blob(BlobKind::Data, bytes)?;
         let mut progress = reading.lock();
         progress.content[number] = Some(saved.id);
         progress.added += Added::of(&saved, bytes.len());
         drop(progress);
-        self.run.give_buffer(bytes);
-        self.count_down(&reading)
+        self.count_down(reading)
     }
 
     fn count_down(&mut self, reading: &Reading) -> Result<()> {

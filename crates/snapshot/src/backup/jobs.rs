@@ -102,12 +102,12 @@ impl Reading {
         }
     }
 
-    /// The next chunk of the content.
-    pub(super) fn chunk(self: &Arc<Self>, bytes: Vec<u8>) -> ChunkJob {
+    /// Makes a place for the next chunk of the content and returns its number.
+    pub(super) fn next_chunk(&self) -> usize {
         self.left.fetch_add(1, Ordering::Relaxed);
         let content = &mut self.lock().content;
         content.push(None);
-        ChunkJob { reading: Arc::clone(self), number: content.len() - 1, bytes }
+        content.len() - 1
     }
 
     /// The size is what was read, whatever was expected.

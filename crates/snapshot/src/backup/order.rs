@@ -91,18 +91,20 @@ impl Order {
         self.wake.notify_all();
     }
 
-    /// Leaves a chunk to another worker, or gives it back if too much is waiting already.
-    pub(super) fn offer(&self, chunk: ChunkJob) -> Result<(), ChunkJob> {
+    /// Makes room for a chunk of so many bytes, unless too much is waiting already; then [`push`](Self::push) it.
+    pub(super) fn reserve(&self, length: usize) -> bool {
         let mut state = self.lock();
-        let bytes = state.chunk_bytes + chunk.bytes.len();
-        if bytes > self.most_chunk_bytes {
-            return Err(chunk);
+        let fits = state.chunk_bytes + length <= self.most_chunk_bytes;
+        if fits {
+            state.chunk_bytes += length;
         }
-        state.chunk_bytes = bytes;
-        state.chunks.push_back(chunk);
-        drop(state);
+        fits
+    }
+
+    /// Leaves a chunk, for which room was made, to another worker.
+    pub(super) fn push(&self, chunk: ChunkJob) {
+        self.lock().chunks.push_back(chunk);
         self.wake.notify_one();
-        Ok(())
     }
 
     /// Gives everything up.

@@ -18,6 +18,7 @@ use super::nodes::NodeMaker;
 use super::options::BackupOptions;
 use super::order::Order;
 use super::place::Descriptors;
+use super::window::Window;
 use crate::error::{Error, Result};
 use crate::fs::{AttributeReader, Names};
 use crate::gojson;
@@ -91,6 +92,8 @@ pub(super) struct Worker<'a, R: Right> {
     pub(super) path: Vec<u8>,
     /// The path in the snapshot of what is being worked on.
     pub(super) snapshot_path: Vec<u8>,
+    /// What is being read and cut.
+    pub(super) window: Window,
     /// A tree's stored form, to be read or written.
     pub(super) tree: Vec<u8>,
 }
@@ -176,6 +179,7 @@ impl<'a, R: Right> Worker<'a, R> {
             names: Names::default(),
             path: Vec::new(),
             snapshot_path: Vec::new(),
+            window: Window::default(),
             tree: Vec::new(),
         }
     }
