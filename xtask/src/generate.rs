@@ -31,7 +31,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    process::run(Command::new(cargo).current_dir(project::folder()).args(["build", "--quiet", "--package", "tresor"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project::folder().join("target"), PathBuf::from);
+    process::run(Command::new(cargo).current_dir(project::folder()).args([
+        "build",
+        "--quiet",
+        "--package",
+        "tresor",
+    ]))?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project::folder().join("target"), PathBuf::from);
     Ok(target.join(Path::new("debug/tresor")))
 }

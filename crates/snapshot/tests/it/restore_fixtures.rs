@@ -1,4 +1,4 @@
-//! Every fixture of the real restic restores to what its manifest says, the damaged ones as far as they can.
+//! Fixtures made by restic: good ones restore as their manifest says, of bad ones what is undamaged.
 
 use crate::store::{Store, Told};
 use sha2::{Digest, Sha256};
