@@ -1,4 +1,4 @@
-//! Fixtures made by restic: good ones restore as their manifest says, of bad ones what is undamaged.
+//! Fixtures made by restic restore as their manifest says; of damaged ones what is undamaged.
 
 use crate::store::{Store, Told};
 use sha2::{Digest, Sha256};
