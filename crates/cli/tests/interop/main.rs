@@ -1,0 +1,8 @@
+//! tresor and the real restic on the same repositories, and on damage of every kind.
+
+mod scene;
+
+mod good_fixtures;
+mod bad_fixtures;
+mod same_tree;
+mod roles;
