@@ -11,6 +11,7 @@ use tresor_testkit::{Client, Difference, compare_trees, fixtures};
 fn agrees(name: &str) {
     let scene = Scene::on(name);
     let facts = &fixtures::manifest().fixtures[name];
+    let locks = scene.files("locks");
     let ours = snapshots(&scene.tresor);
     assert!(ours.keys().eq(facts.snapshots.keys()), "{name}: {ours:?}");
     assert_eq!(ours, snapshots(&scene.restic), "{name}");
@@ -29,7 +30,7 @@ fn agrees(name: &str) {
         let others: Vec<_> = differences.iter().filter(|difference| !late(difference)).collect();
         assert!(others.is_empty(), "{name}: {id}: {others:#?}");
     }
-    scene.has_no_lock();
+    assert_eq!(scene.files("locks"), locks, "{name}");
 }
 
 /// Snapshots by id: those of one moment come in no order.

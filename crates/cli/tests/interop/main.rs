@@ -1,5 +1,7 @@
 //! tresor and the real restic on the same repositories, and on damage of every kind.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod scene;
 
 mod good_fixtures;
