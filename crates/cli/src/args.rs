@@ -184,6 +184,7 @@ impl Global {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "it filters options of paths")]
 fn not_empty(path: &PathBuf) -> bool {
     !path.as_os_str().is_empty()
 }

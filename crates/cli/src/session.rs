@@ -10,6 +10,7 @@ use tresor_backend::retry::Retry;
 use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
 use tresor_repo::codec::Compression;
 use tresor_repo::handle::{Append, Read, Right};
+use tresor_repo::index::Index;
 use tresor_repo::keyfile::Password;
 use tresor_repo::lock::{ExclusiveLock, Gate, Gated, LockOptions, Owner, Pace, SharedLock};
 use tresor_repo::repository::Options;
@@ -23,6 +24,7 @@ use crate::extended::Extended;
 use crate::password::{self, Given, Sources};
 use crate::textfile;
 use crate::ui::Ui;
+use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
 
 /// Our own version.
@@ -182,6 +184,14 @@ impl Session {
     /// Opens the repository with every right and no lock; for `unlock`, and what takes its lock later.
     pub(crate) fn open_unlocked(&self) -> Result<Repository<Full>> {
         self.open(self.handle()?)
+    }
+
+    /// Loads the index of an open repository, and shows how far that is.
+    pub(crate) fn load_index<R: Right>(&self, repository: &Repository<R>) -> Result<Index> {
+        let (monitor, ticker) = Counting::start(&self.ui);
+        let index = repository.load_index(&monitor);
+        drop(ticker);
+        Ok(index?)
     }
 
     /// Takes a shared lock on an open repository.

@@ -110,14 +110,14 @@ fn no_snapshot(why: Failure) -> Failure {
 fn tree<R: Right>(text: &str, session: &Session, repository: &Repository<R>) -> Result<Vec<u8>> {
     let request = Request::parse(text);
     let (_, snapshot) = selection::by_id(repository, &request.id).map_err(no_snapshot)?;
-    let index = repository.load_index(&*session.monitor())?;
+    let index = session.load_index(repository)?;
     let subfolder = request.subfolder.unwrap_or_default().join("/");
     let tree = find_subtree(repository, &index, snapshot.tree, subfolder.as_bytes())?;
     Ok(repository.load_blob(&index, BlobKind::Tree, &tree)?)
 }
 
 fn blob<R: Right>(id: BlobId, session: &Session, repository: &Repository<R>) -> Result<Vec<u8>> {
-    let index = repository.load_index(&*session.monitor())?;
+    let index = session.load_index(repository)?;
     let kind = [BlobKind::Data, BlobKind::Tree].into_iter().find(|kind| index.contains(*kind, &id));
     let kind = kind.ok_or_else(|| Failure::fatal("blob not found"))?;
     Ok(repository.load_blob(&index, kind, &id)?)

@@ -62,7 +62,7 @@ fn dump<R: Right>(
     one: &One,
 ) -> Result<()> {
     let failed = |error| Failure::while_doing("cannot dump file", error);
-    let index = repository.load_index(&*session.monitor())?;
+    let index = session.load_index(repository)?;
     let subfolder = one.subfolder.as_deref().unwrap_or_default();
     let root = find_subtree(repository, &index, one.snapshot.tree, subfolder.as_bytes())?;
     let found = find(repository, &index, root, path.as_bytes()).map_err(failed)?;

@@ -48,7 +48,7 @@ fn print_files<R: Right>(kind: FileKind, session: &Session, repository: &Reposit
 }
 
 fn print_blobs<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> {
-    for (blob, _) in repository.load_index(&*session.monitor())?.iter() {
+    for (blob, _) in session.load_index(repository)?.iter() {
         session.ui.raw(format!("{} {}\n", blob.kind.word(), blob.id).as_bytes());
     }
     Ok(())

@@ -87,7 +87,7 @@ fn list<R: Right>(
     one: &One,
     printer: Printer,
 ) -> Result<()> {
-    let index = repository.load_index(&*session.monitor())?;
+    let index = session.load_index(repository)?;
     let subfolder = one.subfolder.as_deref().unwrap_or_default();
     let root = find_subtree(repository, &index, one.snapshot.tree, subfolder.as_bytes())?;
     let folders = Folders {

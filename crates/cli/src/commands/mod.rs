@@ -121,8 +121,8 @@ fn first_line(error: &clap::Error) -> String {
 fn full_name(command: &clap::Command, long: &str) -> String {
     let found = command.get_arguments().find(|flag| flag.get_long() == Some(long));
     let below = || {
-        let names = command.get_subcommands().map(|below| full_name(below, long));
-        names.filter(|name| !name.is_empty()).next()
+        let mut names = command.get_subcommands().map(|below| full_name(below, long));
+        names.find(|name| !name.is_empty())
     };
     found.map(crate::goflags::flag_name).or_else(below).unwrap_or_default()
 }

@@ -93,7 +93,7 @@ fn restore(
     let ui = &session.ui;
     let found = selection::find_one(session, repository, &args.selection, id)
         .map_err(|failure| Failure::while_doing("failed to find snapshot", failure))?;
-    let index = repository.load_index(&*session.monitor())?;
+    let index = session.load_index(repository)?;
     let root = match &found.subfolder {
         Some(folder) => find_subtree(repository, &index, found.snapshot.tree, folder.as_bytes())?,
         None => found.snapshot.tree,

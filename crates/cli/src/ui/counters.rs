@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tresor_repo::Phase;
+use tresor_repo::monitor::{Monitor, Note, Problem};
 
 use super::Ui;
-use super::progress::{Status, counter};
+use super::notes::Notes;
+use super::progress::{Status, Ticker, counter};
 
 /// Counts the steps of the phase that is under way.
 pub(crate) struct Counters {
@@ -62,6 +64,43 @@ impl Counters {
 
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows the phases of an operation that has no view of its own; its notes and problems as everywhere.
+pub(crate) struct Counting {
+    counters: Arc<Counters>,
+    notes: Notes,
+}
+
+impl Counting {
+    /// A monitor that talks through `ui`, and what shows its counters for as long as it lives.
+    pub(crate) fn start(ui: &Arc<Ui>) -> (Counting, Ticker) {
+        let counters = Arc::new(Counters::new(Arc::clone(ui)));
+        let ticker = Ticker::start(ui, Arc::clone(&counters) as _);
+        (Counting { counters, notes: Notes::new(Arc::clone(ui)) }, ticker)
+    }
+}
+
+impl Monitor for Counting {
+    fn problem(&self, problem: &Problem) {
+        self.notes.problem(problem);
+    }
+
+    fn begin(&self, phase: Phase, total: Option<u64>) {
+        self.counters.begin(phase, total);
+    }
+
+    fn advance(&self, _phase: Phase, steps: u64) {
+        self.counters.advance(steps);
+    }
+
+    fn end(&self, _phase: Phase) {
+        self.counters.end();
+    }
+
+    fn note(&self, note: &Note) {
+        self.notes.note(note);
     }
 }
 

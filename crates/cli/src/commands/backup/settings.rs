@@ -62,7 +62,7 @@ impl Settings {
     ) -> Result<u64> {
         let ui = &session.ui;
         ui.verbose("load index files");
-        let index = repository.load_index(&*session.monitor())?;
+        let index = session.load_index(repository)?;
         let paths = sources.map_or(Vec::new(), |sources| self.absolute_paths(&sources.paths));
         self.choose_parent(args, session, repository, &paths)?;
         let view = Arc::new(BackupView::new(Arc::clone(ui)));
