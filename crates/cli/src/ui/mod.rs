@@ -79,6 +79,13 @@ impl Ui {
         if self.style.json && self.style.json_replaces_text { 0 } else { self.style.verbosity }
     }
 
+    /// Whether anybody sees how far an operation is: on a terminal, in JSON, at a rate that was asked for, or by `-v`.
+    pub(crate) fn shows_progress(&self) -> bool {
+        let style = &self.style;
+        let steady = style.json || style.terminal.is_some() || style.fps.is_some();
+        style.verbosity > 1 || (style.verbosity > 0 && steady)
+    }
+
     /// An error or warning: stderr, always.
     pub(crate) fn error(&self, text: &str) {
         let mut out = self.output();

@@ -95,7 +95,7 @@ impl Settings {
             current: &self.current,
             targets: &sources.paths,
             filter: &self.filter,
-            estimate: !args.no_scan,
+            estimate: !args.no_scan && session.ui.shows_progress(),
         };
         backup(repository, index, Source::Files(files), &self.options, view).map_err(unable_to_save)
     }
