@@ -1,4 +1,4 @@
-//! The same directory, backed up by each program, gives the same root tree and comes back from each the same.
+//! The same directory backed up by each program gives the same root tree and comes back from each.
 
 use crate::scene::Scene;
 use std::path::Path;
