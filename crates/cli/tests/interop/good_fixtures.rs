@@ -1,4 +1,4 @@
-//! Whole fixtures are listed, checked and restored by the program, and restic does the same with them.
+//! Whole fixtures are listed, checked and restored, and restic does the same with them.
 
 use crate::scene::Scene;
 use serde_json::Value;

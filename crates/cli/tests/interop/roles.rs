@@ -1,4 +1,4 @@
-//! One repository in turns: what one program wrote, the other prunes, tags, rewrites and goes on with.
+//! One repository in turns: what one program wrote, the other prunes, tags and rewrites.
 
 use crate::scene::Scene;
 use serde_json::Value;
