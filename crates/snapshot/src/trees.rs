@@ -27,8 +27,7 @@ pub fn for_each_tree<R: Right>(
 ) -> Result<()> {
     let queue = Queue::new(roots);
     std::thread::scope(|scope| {
-        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-        for _ in 0..workers {
+        for _ in 0..repo.parallel_loads() {
             scope.spawn(|| {
                 let mut loader = repo.loader();
                 let mut plain = Vec::new();

@@ -65,8 +65,7 @@ pub fn walk<R: Right>(
 ) -> Result<()> {
     let (send, requests) = unbounded::<Request>();
     std::thread::scope(|scope| {
-        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().min(8));
-        for _ in 0..workers {
+        for _ in 0..repo.parallel_loads().min(AHEAD) {
             let requests = requests.clone();
             scope.spawn(move || {
                 let mut source = Source { index, loader: repo.loader(), plain: Vec::new() };

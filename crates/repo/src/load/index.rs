@@ -78,7 +78,7 @@ impl<R: Right> Repository<R> {
     }
 
     /// How many threads that load and open are of use: for every connection one, and for every core.
-    pub(crate) fn parallel_loads(&self) -> usize {
+    pub fn parallel_loads(&self) -> usize {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         self.handle.capabilities().connections.max(cores)
     }

@@ -118,8 +118,7 @@ fn start_loaders<'scope, R: Right>(
     index: &'scope Index,
 ) -> Sender<Request> {
     let (send, requests) = bounded::<Request>(AHEAD);
-    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().min(AHEAD));
-    for _ in 0..workers {
+    for _ in 0..repo.parallel_loads().min(AHEAD) {
         let requests = requests.clone();
         scope.spawn(move || {
             let mut loader = repo.loader();

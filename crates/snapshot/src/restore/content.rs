@@ -52,7 +52,7 @@ pub(crate) fn fill<R: Right>(
     let bare = plan.bare.chunks(BARE_PORTION).map(Job::Bare);
     let jobs: Vec<_> = portions(&plan.wants).map(Job::Fetch).chain(bare).collect();
     let worker = || Worker { loader: repo.loader(), dirs: OpenDirs::new(target) };
-    parallel(&jobs, repo.cancel(), worker, |worker, job| match job {
+    parallel(&jobs, repo.parallel_loads(), repo.cancel(), worker, |worker, job| match job {
         Job::Bare(items) => items.iter().for_each(|item| files.write_bare(&mut worker.dirs, *item)),
         // What stops a portion is that all is to stop, and `parallel` says so.
         Job::Fetch(wants) => _ = fetch(plan, index, wants, worker, files, repo.cancel()),

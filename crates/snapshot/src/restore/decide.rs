@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
 use crate::restore::options::{Overwrite, RestoreMonitor};
-use crate::restore::parallel::parallel;
+use crate::restore::parallel::{cores, parallel};
 use crate::restore::table::{Decision, Item, ItemNumber, Kind, Table};
 use crate::restore::target::{Dir, Name, Target};
 use hashbrown::HashMap;
@@ -42,6 +42,7 @@ impl Decider<'_> {
         let ranges: Vec<_> = (0..table.items.len()).step_by(PORTION).collect();
         parallel(
             &ranges,
+            cores(),
             self.cancel,
             || target.map(OpenDirs::new),
             |dirs, start| {
@@ -49,16 +50,16 @@ impl Decider<'_> {
                 let mut portion = Vec::new();
                 for number in items {
                     let item = &table.items[number];
-                    let decision = self.item(dirs, table, number as ItemNumber, item);
-                    if decision != Decision::Create {
-                        portion.push((number, decision));
+                    let (decision, size) = self.item(dirs, table, number as ItemNumber, item);
+                    if (decision, size) != (item.decision, item.size) {
+                        portion.push((number, decision, size));
                     }
                 }
                 decided.lock().unwrap_or_else(PoisonError::into_inner).append(&mut portion);
             },
         )?;
-        for (number, decision) in decided.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            table.items[number].decision = decision;
+        for (number, decision, size) in decided.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            (table.items[number].decision, table.items[number].size) = (decision, size);
         }
         Ok(())
     }
@@ -69,26 +70,31 @@ impl Decider<'_> {
         table: &Table,
         number: ItemNumber,
         item: &Item,
-    ) -> Decision {
-        let decision = self.complete(table, item).and_then(|()| match dirs {
-            Some(dirs) if table.dirs[item.dir as usize].exists => self.on_disk(dirs, table, number, item),
-            _ => Ok(Decision::Create),
+    ) -> (Decision, u64) {
+        let decided = self.length(table, item).and_then(|length| {
+            // A size that is too small would cost content; one that is too large asks for zeros.
+            let size = item.size.max(length);
+            let decision = match dirs {
+                Some(dirs) if table.dirs[item.dir as usize].exists => {
+                    self.on_disk(dirs, table, number, item, size)?
+                }
+                _ => Decision::Create,
+            };
+            Ok((decision, size))
         });
-        decision.unwrap_or_else(|failure| {
+        decided.unwrap_or_else(|failure: Failure| {
             self.problems.fetch_add(1, Ordering::Relaxed);
             let path = String::from_utf8_lossy(&table.item_path(item)).into_owned();
             self.monitor.problem(&Problem { item: path, doing: "restore", cause: Box::new(failure) });
-            Decision::Impossible
+            (Decision::Impossible, item.size)
         })
     }
 
-    /// Without the length of a blob nobody knows where the next one goes.
-    fn complete(&self, table: &Table, item: &Item) -> Result<(), Failure> {
-        let unknown = |id: &&BlobId| !self.index.contains(BlobKind::Data, id);
-        match table.content(item).iter().find(unknown) {
-            Some(id) => Err(Failure::UnknownBlob { id: *id }),
-            None => Ok(()),
-        }
+    /// How long the blobs of a file are together; each must be known, or nobody knows where the next one goes.
+    fn length(&self, table: &Table, item: &Item) -> Result<u64, Failure> {
+        let length = |id: &BlobId| self.index.plain_length(BlobKind::Data, id).map(u64::from);
+        let mut lengths = table.content(item).iter().map(|id| length(id).ok_or(*id));
+        lengths.try_fold(0, |sum, length| Ok(sum + length?)).map_err(|id| Failure::UnknownBlob { id })
     }
 
     fn on_disk(
@@ -97,6 +103,7 @@ impl Decider<'_> {
         table: &Table,
         number: ItemNumber,
         item: &Item,
+        size: u64,
     ) -> Result<Decision, Failure> {
         let name = table.name(item.name);
         let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
@@ -114,7 +121,7 @@ impl Decider<'_> {
         if !matches!(item.kind, Kind::File { .. }) || !FileType::from_raw_mode(stat.st_mode).is_file() {
             return Ok(Decision::Replace);
         }
-        let same_size = u64::try_from(stat.st_size) == Ok(item.size);
+        let same_size = u64::try_from(stat.st_size) == Ok(size);
         if self.overwrite == Overwrite::IfChanged && same_size && item.metadata.mtime() == mtime(&stat) {
             return Ok(Decision::Unchanged);
         }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
 use crate::restore::options::RestoreMonitor;
-use crate::restore::parallel::parallel;
+use crate::restore::parallel::{cores, parallel};
 use crate::restore::plan::RestorePlan;
 use crate::restore::table::{Decision, Item, ItemNumber, Kind};
 use crate::restore::target::Target;
@@ -54,7 +54,7 @@ impl RestorePlan {
         let (files, problems) = (AtomicU64::new(0), AtomicU64::new(0));
         monitor.begin(Phase::Verify, Some(written.len() as u64));
         let worker = || (OpenDirs::new(&target), Vec::new());
-        parallel(&written, repo.cancel(), worker, |(dirs, buffer), number| {
+        parallel(&written, cores(), repo.cancel(), worker, |(dirs, buffer), number| {
             let item = &self.table.items[number as usize];
             let counter = match self.compare(index, dirs, buffer, item) {
                 Ok(()) => &files,

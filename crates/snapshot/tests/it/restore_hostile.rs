@@ -199,10 +199,47 @@ fn sizes_that_lie_do_no_harm() {
     });
     let (_, told) = store.restore(root, &place.target(), &RestoreOptions::default());
     assert!(told.troubled().iter().all(|path| path.starts_with("/d") || path.starts_with("/e")));
+    let padded = [&b"12345"[..], &[0; 95]].concat();
     for (name, content) in
-        [("c0", &[0; 100][..]), ("b1", b"123"), ("b2", b"123"), ("a2", b""), ("b0", &[0; 3])]
+        [("c0", &[0; 100][..]), ("c2", &padded), ("b1", b"12345"), ("a2", b"12345"), ("b0", &[0; 3])]
     {
         assert_eq!(fs::read(place.target().join(name)).unwrap(), content, "{name}");
     }
+    place.assert_untouched();
+}
+
+/// Somebody swaps a directory of the target and a link to the outside, back and forth, all the time.
+#[test]
+fn no_moment_is_the_wrong_one_for_a_swapped_directory() {
+    let place = Place::new();
+    let (store, root) = Store::planted(|saver| {
+        let inner = [
+            file(saver, "a", &[b"evil"]),
+            file(saver, "b", &[b"con", b"tent"]),
+            dir(saver, "deep", &[]),
+            link("l", "a"),
+            file(saver, "victim", &[b"evil"]),
+        ];
+        let nodes = [dir(saver, "d", &inner)];
+        tree(saver, &nodes)
+    });
+    let (real, aside) = (place.target().join("d"), place.target().join("aside"));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                // Each step may find that the restore was faster.
+                let _ = fs::rename(&real, &aside);
+                let _ = symlink(place.outside(), &real);
+                let _ = fs::remove_file(&real);
+                let _ = fs::rename(&aside, &real);
+            }
+        });
+        for run in 0..40 {
+            let options = RestoreOptions { delete: run % 2 == 0, ..RestoreOptions::default() };
+            store.restore(root, &place.target(), &options);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
     place.assert_untouched();
 }

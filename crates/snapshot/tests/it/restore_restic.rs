@@ -1,13 +1,16 @@
 //! Our restore beside restic's: the same files on disk, and the same numbers in the summary.
 
-use crate::store::Store;
+use crate::store::{Store, file, tree};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use tresor_repo::time::Time;
+use tresor_snapshot::Snapshot;
 use tresor_snapshot::filter::{Excludes, Includes};
 use tresor_snapshot::restore::{Overwrite, RestoreCounts, RestoreOptions, Selector};
 use tresor_testkit::fixtures::{PASSWORD, Unpacked, empty_repository};
-use tresor_testkit::{Client, TestTree, compare_trees, tree};
+use tresor_testkit::tree::is_root;
+use tresor_testkit::{Client, TestTree, assert_same, compare_trees};
 
 /// A source with something of everything, backed up by restic.
 fn backed_up() -> (Unpacked, Client, TestTree) {
@@ -32,7 +35,7 @@ fn backed_up() -> (Unpacked, Client, TestTree) {
         .mode("d/deep", 0o1711)
         .time("d/a", 1_000_000_000, 5)
         .time("e", 1_100_000_000, 6);
-    if tree::is_root() {
+    if is_root() {
         source = source.owner("d/deep", 12, 34).char_device("e/char", 5, 6).capability("e/1");
     }
     client.clone().within(source.path()).ok(["backup", "."]);
@@ -155,4 +158,36 @@ fn the_same_as_restic_in_every_mode() {
         compare(pattern, with, &changed, &["--exclude", pattern, "--delete"], &options);
     }
     drop(source);
+}
+
+/// Sizes that are not those of the blobs: the peer decides what becomes of them.
+#[test]
+fn wrong_sizes_end_as_with_restic() {
+    let repository = empty_repository();
+    let store = Store::open(&repository.path, PASSWORD);
+    let root = std::cell::Cell::new(None);
+    let work = |upload: &tresor_repo::upload::Upload<'_>| {
+        let saver = &mut upload.saver();
+        let mut nodes = Vec::new();
+        for size in [0, 3, 100] {
+            for blobs in [&[&b"12345"[..]][..], &[b"123", b"45"], &[]] {
+                let mut node = file(saver, format!("{size}-{}", blobs.len()), blobs);
+                node.size = size;
+                nodes.push(node);
+            }
+        }
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        root.set(Some(tree(saver, &nodes)));
+        Ok::<_, tresor_snapshot::Error>(())
+    };
+    store.repo.upload(&store.index, work).unwrap();
+    let snapshot = Snapshot::new(root.get().unwrap(), Time::utc(1_700_000_000, 0), vec!["/".into()]);
+    store.repo.save_snapshot(&snapshot.encode()).unwrap();
+    let store = Store::open(&repository.path, PASSWORD);
+    let client = Client::restic(&repository.path).password(PASSWORD);
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    client.ok(["restore", "latest", "--target", theirs.to_str().unwrap()]);
+    store.restore_all(store.roots()[0], &ours);
+    assert_same(&theirs, &ours);
 }
