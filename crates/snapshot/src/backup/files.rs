@@ -91,7 +91,10 @@ impl<R: Right> Worker<'_, R> {
             self.run.monitor.read(bytes);
             let ended = match outcome {
                 Ok(ended) => ended,
-                Err(cause) => return self.give_up(reading, cause),
+                Err(cause) => {
+                    self.run.go_on()?; // a stream that waits for more may fail because it is told to stop
+                    return self.give_up(reading, cause);
+                }
             };
             while let Some(cut) = self.run.chunker.cut_from(window.pending(), without_cut) {
                 self.hand_on(reading, &window.pending()[..cut])?;

@@ -1,11 +1,15 @@
 //! Backing up one file that comes from stdin or from a command.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tresor_backend::Cancel;
 use tresor_repo::Repository;
 use tresor_repo::handle::Append;
 use tresor_repo::index::Index;
@@ -30,13 +34,15 @@ pub(super) fn back_up(
 ) -> Result<BackupReport> {
     let path = path_in_snapshot(&args.stdin_filename)?;
     if !args.stdin_from_command {
-        let mut stdin = std::io::stdin();
-        let stream = Stream { path, reader: &mut stdin, finish: Box::new(|| Ok(())) };
+        let stdin = io::stdin().as_fd().try_clone_to_owned();
+        let stdin = stdin.map_err(|error| Failure::plain(format!("cannot read from stdin: {error}")))?;
+        let mut reader = Patient::new(stdin, session);
+        let stream = Stream { path, reader: &mut reader, finish: Box::new(|| Ok(())) };
         return backup(repository, index, Source::Stream(stream), options, view).map_err(unable_to_save);
     }
     let mut command = Running::start(args, &session.ui)?;
-    let mut output = command.take_output();
-    let stream = Stream { path, reader: &mut output, finish: Box::new(move || command.wait()) };
+    let mut reader = Patient::new(command.take_output().into(), session);
+    let stream = Stream { path, reader: &mut reader, finish: Box::new(move || command.wait()) };
     backup(repository, index, Source::Stream(stream), options, view).map_err(unable_to_save)
 }
 
@@ -46,6 +52,40 @@ fn path_in_snapshot(name: &OsStr) -> Result<Vec<u8>> {
         return Err(Failure::plain("failed to backup from stdin: invalid filename specified"));
     }
     Ok(path)
+}
+
+/// Waits for what another program has to say, be it for hours, and gives up when the session is told to stop.
+struct Patient {
+    pipe: File,
+    cancel: Cancel,
+}
+
+impl Patient {
+    /// How long a stop may go unnoticed.
+    const LOOK_MS: u8 = 100;
+
+    fn new(pipe: OwnedFd, session: &Session) -> Self {
+        Patient { pipe: pipe.into(), cancel: session.cancel.clone() }
+    }
+
+    fn is_ready(&self) -> io::Result<bool> {
+        match poll(&mut [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)], PollTimeout::from(Self::LOOK_MS))
+        {
+            Err(nix::errno::Errno::EINTR) => Ok(false),
+            outcome => Ok(outcome? > 0),
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.is_ready()? {
+            if self.cancel.is_set() {
+                return Err(io::Error::other("told to stop"));
+            }
+        }
+        self.pipe.read(buffer)
+    }
 }
 
 /// A command whose output is being stored.
