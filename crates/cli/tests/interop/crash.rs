@@ -1,4 +1,4 @@
-//! A backup that stops for good at any of its writes harms nothing, and the next one needs no repair.
+//! A backup that stops at any of its writes harms nothing, and the next one needs no repair.
 
 use crate::scene::{Scene, local, options, password};
 use std::sync::Arc;

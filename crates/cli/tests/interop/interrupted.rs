@@ -1,4 +1,4 @@
-//! Backups that are told to stop, and readers that go away: no lock stays, and no snapshot of a half.
+//! Backups that are told to stop, and readers that go away: no lock stays, and no half snapshot.
 
 use crate::scene::Scene;
 use nix::sys::signal::{Signal, kill};

@@ -1,4 +1,4 @@
-//! A backup that is killed at any moment harms nothing (the long run is `cargo xtask campaign kill`).
+//! A backup killed at any moment harms nothing (the long run is `cargo xtask campaign kill`).
 
 use crate::scene::Scene;
 use std::time::{Duration, Instant};

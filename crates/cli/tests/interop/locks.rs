@@ -1,4 +1,4 @@
-//! Locks hold across the programs, and what a killed program leaves is removed by the other one's `unlock`.
+//! Locks hold across the programs, and stale ones are removed by the `unlock` of either.
 
 use crate::interrupted::signal;
 use crate::scene::Scene;
