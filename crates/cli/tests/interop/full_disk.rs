@@ -14,7 +14,7 @@ impl SmallDisk {
         std::fs::create_dir(&folder).unwrap();
         let mut mount = Command::new("mount");
         let mounted = mount.args(["-t", "tmpfs", "-o", "size=16m", "tresor-test"]).arg(&folder).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(SmallDisk(folder))
+        mounted.is_ok_and(|output| output.status.success()).then(|| SmallDisk(folder))
     }
 }
 
