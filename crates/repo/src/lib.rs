@@ -33,6 +33,8 @@ pub mod index;
 pub mod load;
 pub mod upload;
 pub mod check;
+pub mod remove;
+pub mod prune;
 
 pub use blob::{BlobHandle, BlobKind};
 pub use error::{Error, Result};

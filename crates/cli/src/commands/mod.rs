@@ -9,6 +9,8 @@ pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod ls;
 mod patterns;
+#[expect(dead_code, reason = "`forget` and `prune` come next")]
+pub(crate) mod prune;
 pub(crate) mod reference;
 pub(crate) mod restore;
 mod secondary;

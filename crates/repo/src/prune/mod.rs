@@ -1,0 +1,5 @@
+//! Prune: remove blobs that no snapshot uses.
+
+mod options;
+
+pub use options::{MaxUnused, PruneOptions};
