@@ -7,6 +7,7 @@ mod project;
 mod bench;
 mod campaign;
 mod generate;
+mod differential;
 mod peers;
 mod tidy;
 
@@ -34,6 +35,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Long runs that try to break things.
     Campaign(campaign::Arguments),
+    /// Runs the table of command lines by restic and by tresor, and compares.
+    Differential(differential::Arguments),
     /// Writes the reference pages of the manual.
     Generate(generate::Arguments),
     #[command(hide = true)]
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Campaign(arguments) => campaign::run(&arguments),
+        Command::Differential(arguments) => differential::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Measure(arguments) => bench::measure::run(&arguments),
     };

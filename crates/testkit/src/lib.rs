@@ -14,6 +14,7 @@ pub mod compare;
 pub mod generate;
 pub mod crash;
 pub mod recorder;
+pub mod table;
 
 pub use client::{Client, Run};
 pub use compare::{Difference, assert_same, compare_trees};

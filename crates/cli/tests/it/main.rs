@@ -11,4 +11,5 @@ mod locks;
 mod ls;
 mod pair;
 mod snapshots;
+mod table;
 mod usage;
