@@ -68,6 +68,8 @@ pub struct Case {
     pub unstable: bool,
     /// Patterns whose matches are not compared.
     pub masks: Vec<String>,
+    /// Why it is known to be wrong still; a slice leaves it out.
+    pub open: Option<String>,
     /// What may, and therefore must, differ.
     pub differs: Vec<Difference>,
 }
@@ -129,6 +131,7 @@ fn blank(table: &str, title: &str) -> Case {
         unordered: false,
         unstable: false,
         masks: Vec::new(),
+        open: None,
         differs: Vec::new(),
     }
 }
@@ -152,6 +155,7 @@ fn read_line(case: &mut Case, line: &str) -> Result<(), String> {
             last.code = value.parse().map_err(|_| format!("{value:?} is no exit code"))?;
         }
         None if key == "mask" => case.masks.push(value.to_owned()),
+        None if key == "open" => case.open = Some(value.to_owned()),
         None if key == "unordered" => case.unordered = true,
         None if key == "unstable" => case.unstable = true,
         Some(("differs", word)) => {

@@ -10,11 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PAGE: &str = "docs/src/reference/differences.md";
 
 /// Lines that are left out of every comparison, each with the row that says why.
-const LINES: [(Aspect, &str, &str); 3] = [
+const LINES: [(Aspect, &str, &str); 5] = [
     (Aspect::Stdout, "^using temporary cache in ", "check, cache"),
-    (Aspect::Stderr, "^(Load|Stat|List|Save|Remove)\\(.* returned error, retrying after ", "notes on every try"),
-    (Aspect::Stderr, "^(Load|Stat|List|Save|Remove)\\(.* failed: ", "notes on every try"),
+    (
+        Aspect::Stderr,
+        "^(Load|Stat|List|Save|Remove)\\(.* (returned error, retrying after|failed: )",
+        "notes on every try",
+    ),
+    (Aspect::Stderr, "The repository (contains damaged pack files|is damaged)", ADVICE),
+    (Aspect::Stderr, "(Damaged pack files can be caused by|Copy the damaged packs first)", ADVICE),
+    (Aspect::Stderr, "Packs are damaged. What can be saved", ADVICE),
 ];
+
+/// What to do after a check, in words of our own.
+const ADVICE: &str = "check, advice after findings";
 
 /// The lines that rows excuse wherever they appear.
 pub(super) struct Excused(Vec<(Aspect, Regex, &'static str, AtomicBool)>);

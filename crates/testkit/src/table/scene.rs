@@ -44,7 +44,9 @@ impl Scenes {
     pub(super) fn put_around_source(&self, scene: &str, place: &Path) {
         let others = |folder: &Path| {
             let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).filter(|path| path.file_name().is_some_and(|name| name != "src"))
+            entries
+                .map(|entry| entry.path())
+                .filter(|path| path.file_name().is_some_and(|name| name != "src"))
         };
         others(place).for_each(|path| remove(&path));
         for path in others(&self.made.join(scene)) {
@@ -54,7 +56,8 @@ impl Scenes {
 
     fn make(&self, scene: &str, place: &Path, shell: &Shell) {
         let path = self.scripts.join(format!("{scene}.sh"));
-        let script = fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+        let script =
+            fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
         clear(place);
         begin(&self.scripts, &script, place, shell, scene);
     }
@@ -66,7 +69,8 @@ fn begin(scripts: &Path, script: &str, place: &Path, shell: &Shell, scene: &str)
     match first.split_once(' ').unwrap_or((first, "")) {
         ("scene", other) => {
             let path = scripts.join(format!("{other}.sh"));
-            let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
             begin(scripts, &text, place, shell, other);
         }
         ("fixture", name) => {
@@ -77,7 +81,9 @@ fn begin(scripts: &Path, script: &str, place: &Path, shell: &Shell, scene: &str)
             start(place);
             copy(&fixtures::empty_repository().path, &place.join("repo"));
         }
-        _ => panic!("scene {scene}: the first line says nothing like `# from scene NAME`, `# from fixture NAME`"),
+        _ => panic!(
+            "scene {scene}: the first line says nothing like `# from scene NAME`, `# from fixture NAME`"
+        ),
     }
     let names = repository::names(&place.join("repo"));
     let run = shell.run(&format!("set -eu\n{script}"), place, &names);
@@ -106,5 +112,10 @@ fn remove(path: &Path) {
 fn copy(from: &Path, to: &Path) {
     let from = if from.is_dir() && to.is_dir() { from.join(".") } else { from.to_owned() };
     let status = Command::new("cp").arg("-a").arg("--reflink=auto").arg(&from).arg(to).status();
-    assert!(status.is_ok_and(|status| status.success()), "cannot copy {} to {}", from.display(), to.display());
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "cannot copy {} to {}",
+        from.display(),
+        to.display()
+    );
 }

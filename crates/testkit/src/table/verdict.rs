@@ -35,6 +35,12 @@ pub(super) fn judge(case: &Case, seen: &[Seen; 2], rows: &BTreeSet<String>) -> V
             (false, None) => text += &difference(*aspect, restic, ours),
         }
     }
+    if let Some(why) = &case.open {
+        text += &match text.is_empty() {
+            true => format!("  it is the same by now, but called open: {why}\n"),
+            false => format!("  open: {why}\n"),
+        };
+    }
     match (text.is_empty(), documented) {
         (false, _) => Verdict::Wrong(text),
         (true, true) => Verdict::Documented,
@@ -102,7 +108,8 @@ impl fmt::Display for Report {
                 Verdict::Documented => 1,
                 Verdict::Wrong(_) => 2,
             }] += 1;
-            lines += case.lines.iter().map(|line| line.shell.matches("restic ").count().max(1)).sum::<usize>();
+            lines +=
+                case.lines.iter().map(|line| line.shell.matches("restic ").count().max(1)).sum::<usize>();
         }
         writeln!(f, "{:<16} {:>6} {:>11} {:>6}", "table", "same", "documented", "wrong")?;
         let mut all = [0; 3];

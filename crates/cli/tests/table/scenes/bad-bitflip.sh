@@ -1,0 +1,3 @@
+# from fixture bad-bitflip
+# The fixture as it is.
+:

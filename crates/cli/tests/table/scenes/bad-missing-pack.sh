@@ -1,0 +1,3 @@
+# from fixture bad-missing-pack
+# The fixture as it is.
+:

@@ -1,0 +1,3 @@
+# from fixture bad-missing-treepack
+# The fixture as it is.
+:

@@ -1,0 +1,3 @@
+# from fixture bad-no-index
+# The fixture as it is.
+:

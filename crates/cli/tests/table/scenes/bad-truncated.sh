@@ -1,0 +1,3 @@
+# from fixture bad-truncated
+# The fixture as it is.
+:

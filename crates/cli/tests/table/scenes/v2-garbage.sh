@@ -1,0 +1,3 @@
+# from fixture v2-garbage
+# The fixture as it is.
+:
