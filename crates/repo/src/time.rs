@@ -123,6 +123,30 @@ impl Time {
         Time::new(seconds, nanoseconds, self.offset)
     }
 
+    /// The same clock reading so many years, months and days earlier, on the clock of `zone`.
+    ///
+    /// A day that the month reached lacks is carried into the next one (31 March less a month is 3 March, or
+    /// 2 in a leap year), and a clock reading that the zone skips or repeats is taken as the peer takes it.
+    pub fn minus_calendar(&self, years: i64, months: i64, days: i64, zone: &Zone) -> Time {
+        // Farther than any time that can be stored, and near enough to count in seconds.
+        const MOST_MONTHS: i64 = 12 * 1_000_000;
+        const MOST_DAYS: i64 = 366 * 1_000_000;
+        let local = self.in_zone(zone);
+        let civil = local.civil();
+        let back = years.saturating_mul(12).saturating_add(months).clamp(-MOST_MONTHS, MOST_MONTHS);
+        let months = civil.year * 12 + i64::from(civil.month) - 1 - back;
+        let month = months.rem_euclid(12) as u32 + 1;
+        let first = day_of_date(months.div_euclid(12), month, 1);
+        let day = first + i64::from(civil.day) - 1 - days.clamp(-MOST_DAYS, MOST_DAYS);
+        let clock = (local.seconds + i64::from(local.offset)).rem_euclid(SECONDS_PER_DAY);
+        zone.at_wall_clock(day * SECONDS_PER_DAY + clock, self.nanoseconds)
+    }
+
+    /// Days since 1970-01-01 on the wall clock in the time's own offset.
+    pub fn civil_day(&self) -> i64 {
+        self.seconds.saturating_add(i64::from(self.offset)).div_euclid(SECONDS_PER_DAY)
+    }
+
     /// How long this is after `earlier`; nothing if it is not.
     pub fn since(&self, earlier: &Time) -> Duration {
         let nanoseconds =

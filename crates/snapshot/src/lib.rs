@@ -15,6 +15,7 @@ pub mod fs;
 pub mod tree;
 pub mod snapshot;
 pub mod select;
+pub mod policy;
 pub mod snapshots;
 pub mod trees;
 pub mod walk;

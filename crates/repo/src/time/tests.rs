@@ -178,3 +178,28 @@ proptest! {
         let _ = Zone::named("Europe/Berlin").unwrap().local(seconds, nanoseconds).to_string();
     }
 }
+
+#[test]
+fn calendar_arithmetic_carries_what_a_month_lacks() {
+    let utc = Zone::utc();
+    for (from, (years, months, days), to) in [
+        ("2024-03-31T10:00:00Z", (0, 1, 0), "2024-03-02T10:00:00Z"),
+        ("2023-03-31T10:00:00.5Z", (0, 1, 0), "2023-03-03T10:00:00.5Z"),
+        ("2024-02-29T00:00:00Z", (1, 0, 0), "2023-03-01T00:00:00Z"),
+        ("2024-01-15T00:00:00Z", (0, 13, 0), "2022-12-15T00:00:00Z"),
+        ("2024-01-15T00:00:00Z", (0, -1, -20), "2024-03-06T00:00:00Z"),
+        ("2024-01-01T00:00:00Z", (0, 0, 366), "2022-12-31T00:00:00Z"),
+    ] {
+        let time: Time = from.parse().unwrap();
+        assert_eq!(time.minus_calendar(years, months, days, &utc), to.parse().unwrap(), "{from}");
+    }
+    let berlin = Zone::named("Europe/Berlin").unwrap();
+    let winter: Time = "2024-01-15T12:00:00+01:00".parse().unwrap();
+    assert_eq!(winter.minus_calendar(0, 6, 0, &berlin), "2023-07-15T12:00:00+02:00".parse().unwrap());
+    assert_eq!(
+        winter.minus_calendar(0, 6, 0, &Zone::fixed(3600)),
+        "2023-07-15T12:00:00+01:00".parse().unwrap()
+    );
+    let far = winter.minus_calendar(i64::MAX, i64::MAX, i64::MAX, &utc);
+    assert!(far < Time::ZERO);
+}

@@ -35,6 +35,13 @@ impl Zone {
         Zone::with_rules(TimeZone::UTC, Some("UTC"))
     }
 
+    /// A zone that keeps one offset, in seconds east of UTC, for ever.
+    pub fn fixed(offset: i32) -> Zone {
+        let rules = jiff::tz::Offset::from_seconds(offset).map_or(TimeZone::UTC, TimeZone::fixed);
+        let inner = Inner { rules, name: None, first: offset, transitions: Vec::new() };
+        Zone { inner: Arc::new(inner) }
+    }
+
     /// The zone of this machine, given what its variable `TZ` says.
     ///
     /// Unset means the system's own setting. A name that the zone database does
@@ -104,8 +111,13 @@ impl Zone {
     /// one of the two offsets, the same one the peer takes.
     pub fn parse_local(&self, text: &str) -> Option<Time> {
         let wall = parse_wall_clock(text.as_bytes(), b' ')?;
+        Some(self.at_wall_clock(wall, 0))
+    }
+
+    /// The instant at which this zone's clock shows `wall`, given as if it were UTC.
+    pub(super) fn at_wall_clock(&self, wall: i64, nanoseconds: u32) -> Time {
         let guess = wall - i64::from(self.offset_at(wall));
-        Some(self.local(wall - i64::from(self.offset_at(guess)), 0))
+        self.local(wall - i64::from(self.offset_at(guess)), nanoseconds)
     }
 }
 
