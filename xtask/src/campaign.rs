@@ -4,6 +4,7 @@ use crate::{Result, bench};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use tresor_testkit::policies::Lists;
 use tresor_testkit::{Client, Random, Run, Spec, compare_trees, fixtures, generate, mutate};
 
 #[derive(clap::Args)]
@@ -26,14 +27,44 @@ enum Campaign {
         #[arg(long)]
         tresor: Option<PathBuf>,
     },
+    /// Lets restic and tresor decide random snapshot lists by random policies; they must agree.
+    Policies {
+        /// How many lists are decided, 25 by each policy.
+        #[arg(long, default_value_t = 1000)]
+        lists: usize,
+        /// What lists and policies follow from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program to compare; built for release if not given.
+        #[arg(long)]
+        tresor: Option<PathBuf>,
+    },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Campaign::Kill { times, seed, tresor } = &arguments.campaign;
+    match &arguments.campaign {
+        Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
+        Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
+    }
+}
+
+/// Every round has its own lists and its own policy.
+fn policies(lists: usize, seed: u64, tresor: Option<&Path>) -> Result<()> {
+    let program = bench::program(tresor)?;
+    let (mut random, mut decided) = (Random::new(seed), 0);
+    while decided < lists {
+        let round = Lists::plant(&mut random, 25);
+        decided += round.compare(&program, &mut random).map_err(|why| format!("seed {seed}: {why}"))?;
+    }
+    println!("{decided} lists: the same snapshots are kept, for the same reasons");
+    Ok(())
+}
+
+fn kill(times: u32, seed: u64, tresor: Option<&Path>) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut kill = Kill::begin(&bench::program(tresor.as_deref())?, folder.path(), *seed)?;
+    let mut kill = Kill::begin(&bench::program(tresor)?, folder.path(), seed)?;
     let mut killed = 0;
-    for time in 1..=*times {
+    for time in 1..=times {
         let hit = kill.once(time).map_err(|e| format!("seed {seed}, kill {time}: {e}"))?;
         killed += u32::from(hit);
         println!("{time}/{times}: {}", if hit { "killed" } else { "it was done before" });

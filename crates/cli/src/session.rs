@@ -168,6 +168,15 @@ impl Session {
         Ok(Opened { repository, lock })
     }
 
+    /// Opens the repository to remove from it; a dry run may do so without a lock.
+    pub(crate) fn open_to_remove_maybe(&self, locked: bool) -> Result<Opened<Full, Option<ExclusiveLock>>> {
+        if locked {
+            let Opened { repository, lock } = self.open_to_remove()?;
+            return Ok(Opened { repository, lock: Some(lock) });
+        }
+        Ok(Opened { repository: self.open_unlocked()?, lock: None })
+    }
+
     /// Opens the repository to check it, under an exclusive lock unless `--no-lock` was given.
     ///
     /// Without the cache, unless it is asked for: what is to be checked is what the backend has.

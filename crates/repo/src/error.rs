@@ -156,3 +156,17 @@ pub enum Error {
     #[error("{0}")]
     Refused(String),
 }
+
+impl Error {
+    /// Whether the repository itself is at fault: something in it is damaged or missing. Then no second try,
+    /// other connection or other right can help.
+    pub fn is_damage(&self) -> bool {
+        use tresor_backend::ErrorKind::{NotFound, WrongSize};
+        match self {
+            Error::Backend(error) => matches!(error.kind(), NotFound | WrongSize),
+            Error::Damaged { .. } | Error::DamagedBlob { .. } => true,
+            Error::UnknownBlob { .. } | Error::Format { .. } => true,
+            _ => false,
+        }
+    }
+}

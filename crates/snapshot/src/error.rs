@@ -154,4 +154,21 @@ pub enum Error {
     /// A file seems unchanged, but not all of its blobs are stored.
     #[error("parts of it are not in the repository's index; storing the file again")]
     MissingContent,
+    /// A tree holds what we do not know or would write in another way, so that a new one would lose it.
+    #[error("cannot encode tree at {path} without losing information")]
+    LossyTree {
+        /// Where it is, quoted.
+        path: String,
+    },
+}
+
+impl Error {
+    /// Whether something stored is damaged or missing, as [`tresor_repo::Error::is_damage`].
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Error::Repo(error) => error.is_damage(),
+            Error::DecodeTree { .. } | Error::DecodeSnapshot { .. } | Error::NoSubtree => true,
+            _ => false,
+        }
+    }
 }

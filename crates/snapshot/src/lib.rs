@@ -19,6 +19,7 @@ pub mod policy;
 pub mod snapshots;
 pub mod trees;
 pub mod walk;
+pub mod rewrite;
 pub mod check;
 pub mod dump;
 pub mod restore;

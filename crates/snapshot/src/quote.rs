@@ -9,6 +9,14 @@ use std::fmt;
 #[error("name is wrongly quoted")]
 pub struct UnquoteError;
 
+/// Bytes between quotes, as texts for people show them.
+pub fn quoted(name: &[u8]) -> String {
+    let mut out = vec![b'"'];
+    quote(name, &mut out);
+    out.push(b'"');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Appends the name, with everything unprintable escaped.
 pub fn quote(name: &[u8], out: &mut Vec<u8>) {
     for chunk in name.utf8_chunks() {

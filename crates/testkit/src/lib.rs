@@ -15,6 +15,7 @@ pub mod generate;
 pub mod crash;
 pub mod recorder;
 pub mod table;
+pub mod policies;
 
 pub use client::{Client, Run};
 pub use compare::{Difference, assert_same, compare_trees};

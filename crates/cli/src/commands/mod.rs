@@ -4,18 +4,24 @@ pub(crate) mod backup;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod dump;
+pub(crate) mod forget;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod ls;
 mod patterns;
-#[expect(dead_code, reason = "`forget` and `prune` come next")]
 pub(crate) mod prune;
 pub(crate) mod reference;
+mod removal;
+pub(crate) mod repair;
+mod repair_snapshots;
 pub(crate) mod restore;
+pub(crate) mod rewrite;
+mod rewriting;
 mod secondary;
 pub(crate) mod selection;
 pub(crate) mod snapshots;
+pub(crate) mod tag;
 pub(crate) mod unlock;
 pub(crate) mod version;
 
@@ -32,14 +38,18 @@ pub(crate) enum Verb {
     Cat(cat::Args),
     Check(check::Args),
     Dump(dump::Args),
+    Forget(forget::Args),
     Init(init::Args),
     Key(key::Args),
     List(list::Args),
     Ls(ls::Args),
     #[command(hide = true)]
     Reference(reference::Args),
+    Repair(repair::Args),
     Restore(restore::Args),
+    Rewrite(rewrite::Args),
     Snapshots(snapshots::Args),
+    Tag(tag::Args),
     Unlock(unlock::Args),
     Version(version::Args),
 }
@@ -50,15 +60,19 @@ impl Verb {
         match self {
             Verb::Backup(args) => backup::run(&args, session),
             Verb::Reference(args) => reference::run(&args, crate::command_line(), session),
+            Verb::Repair(args) => repair::run(&args, session),
             Verb::Restore(args) => restore::run(&args, session),
+            Verb::Rewrite(args) => rewrite::run(&args, session),
             Verb::Cat(args) => cat::run(&args, session),
             Verb::Check(args) => check::run(&args, session),
             Verb::Dump(args) => dump::run(&args, session),
+            Verb::Forget(args) => forget::run(&args, session),
             Verb::Init(args) => init::run(&args, session),
             Verb::Key(args) => key::run(&args, session),
             Verb::List(args) => list::run(&args, session),
             Verb::Ls(args) => ls::run(&args, session),
             Verb::Snapshots(args) => snapshots::run(args, session),
+            Verb::Tag(args) => tag::run(&args, session),
             Verb::Unlock(args) => unlock::run(&args, session),
             Verb::Version(args) => version::run(&args, session),
         }
@@ -68,13 +82,16 @@ impl Verb {
     pub(crate) fn speaks_json(&self) -> bool {
         match self {
             Verb::Cat(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
+            Verb::Repair(_) | Verb::Rewrite(_) => false,
             Verb::Key(args) => args.speaks_json(),
             Verb::Backup(_)
             | Verb::Check(_)
+            | Verb::Forget(_)
             | Verb::Init(_)
             | Verb::Ls(_)
             | Verb::Restore(_)
             | Verb::Snapshots(_)
+            | Verb::Tag(_)
             | Verb::Unlock(_)
             | Verb::Version(_) => true,
         }

@@ -43,6 +43,12 @@ pub(crate) struct IncludeFlags {
 }
 
 impl ExcludeFlags {
+    /// Whether there is any pattern or file of patterns.
+    pub(crate) fn are_given(&self) -> bool {
+        let patterns = !self.exclude.is_empty() || !self.iexclude.is_empty();
+        patterns || !self.exclude_file.is_empty() || !self.iexclude_file.is_empty()
+    }
+
     /// The patterns, those of the command line first.
     ///
     /// # Errors
@@ -58,6 +64,12 @@ impl ExcludeFlags {
 }
 
 impl IncludeFlags {
+    /// Whether there is any pattern or file of patterns.
+    pub(crate) fn are_given(&self) -> bool {
+        let patterns = !self.include.is_empty() || !self.iinclude.is_empty();
+        patterns || !self.include_file.is_empty() || !self.iinclude_file.is_empty()
+    }
+
     /// The patterns, those of the command line first.
     ///
     /// # Errors

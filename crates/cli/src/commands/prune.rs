@@ -90,10 +90,10 @@ fn max_unused(text: &str) -> Result<MaxUnused> {
     }
 }
 
-/// Prunes under the lock that removed the snapshots; `ignored` are those that a dry run would have removed.
+/// Prunes under the lock that removed the snapshots, which a dry run may do without; `ignored` are those that a dry run would have removed.
 pub(crate) fn run_after_forget(
     session: &Session,
-    opened: &Opened<Full, ExclusiveLock>,
+    opened: &Opened<Full, Option<ExclusiveLock>>,
     options: &PruneOptions,
     ignored: &[SnapshotId],
     dry_run: bool,

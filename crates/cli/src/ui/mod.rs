@@ -11,8 +11,9 @@ pub(crate) mod ls;
 pub(crate) mod notes;
 pub(crate) mod progress;
 pub(crate) mod restore;
-pub(crate) mod snapshots;
 pub(crate) mod table;
+pub(crate) mod snapshots;
+pub(crate) mod forget;
 pub(crate) mod terminal;
 
 use serde::Serialize;

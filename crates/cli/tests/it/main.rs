@@ -5,11 +5,13 @@
 mod cat;
 mod check;
 mod dump;
+mod forget;
 mod init;
 mod key;
 mod locks;
 mod ls;
 mod pair;
+mod rewrite;
 mod snapshots;
 mod table;
 mod usage;

@@ -11,7 +11,7 @@ pub(crate) const TRESOR: &str = env!("CARGO_BIN_EXE_tresor");
 pub(crate) struct Pair {
     pub(crate) restic: Client,
     pub(crate) tresor: Client,
-    _fixture: Option<Unpacked>,
+    pub(crate) _fixtures: Vec<Unpacked>,
 }
 
 impl Pair {
@@ -19,7 +19,18 @@ impl Pair {
     pub(crate) fn on(fixture: &str) -> Pair {
         let fixture = fixtures::unpack(fixture);
         let pair = Pair::at(&fixture.path).password(&fixture.facts.password);
-        Pair { _fixture: Some(fixture), ..pair }
+        Pair { _fixtures: vec![fixture], ..pair }
+    }
+
+    /// Each on a copy of its own, for what changes the repository.
+    pub(crate) fn apart(fixture: &str) -> Pair {
+        let (first, second) = (fixtures::unpack(fixture), fixtures::unpack(fixture));
+        let password = &first.facts.password;
+        Pair {
+            restic: Client::restic(&first.path).password(password),
+            tresor: Client::tresor(TRESOR, &second.path).password(password),
+            _fixtures: vec![first, second],
+        }
     }
 
     /// On any repository.
@@ -27,7 +38,7 @@ impl Pair {
         Pair {
             restic: Client::restic(repository),
             tresor: Client::tresor(TRESOR, repository),
-            _fixture: None,
+            _fixtures: Vec::new(),
         }
     }
 

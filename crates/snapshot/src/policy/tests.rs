@@ -1,3 +1,5 @@
+//! Policies by hand; random ones are compared with the real restic by the program's tests.
+
 use super::*;
 use tresor_repo::{BlobId, SnapshotId};
 

@@ -87,6 +87,16 @@ impl GroupKey {
         out.push(b'}');
     }
 
+    /// Appends the same as members of an object that has more, in the order and by the names of `forget`.
+    pub fn write_members(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"tags\":");
+        write_list(&self.tags, out);
+        key!(out, "host");
+        gojson::write_string(self.hostname.as_bytes(), out);
+        key!(out, "paths");
+        write_list(&self.paths, out);
+    }
+
     /// The line above a group: `snapshots for (host [h1], tags [t1, t2], paths [/a]):`; none if there is no key.
     pub fn header(&self) -> Option<String> {
         let mut parts = Vec::new();
@@ -100,6 +110,23 @@ impl GroupKey {
             parts.push(format!("paths [{}]", self.paths.join(", ")));
         }
         (!parts.is_empty()).then(|| format!("snapshots for ({}):", parts.join(", ")))
+    }
+}
+
+/// In words, as errors show it: `host h1, tags [t1, t2], path [/a /b]`.
+impl fmt::Display for GroupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if !self.hostname.is_empty() {
+            parts.push(format!("host {}", self.hostname));
+        }
+        if !self.paths.is_empty() {
+            parts.push(format!("path [{}]", self.paths.join(" ")));
+        }
+        if !self.tags.is_empty() {
+            parts.push(format!("tags [{}]", self.tags.join(" ")));
+        }
+        f.write_str(&parts.join(", "))
     }
 }
 

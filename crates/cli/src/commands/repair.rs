@@ -1,0 +1,41 @@
+//! `repair`: mend what is damaged.
+
+use clap::{CommandFactory, Subcommand};
+
+use super::repair_snapshots;
+use crate::exit::Result;
+use crate::session::Session;
+
+/// Mend a damaged repository
+#[derive(clap::Args)]
+#[command(subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[arg(hide = true)]
+    ignored: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Snapshots(repair_snapshots::Args),
+}
+
+/// Mends what was asked for; prints the help if nothing was.
+pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
+    match &args.what {
+        Some(What::Snapshots(args)) => repair_snapshots::run(args, session),
+        None => {
+            let _ = &args.ignored; // as restic does
+            help(session);
+            Ok(())
+        }
+    }
+}
+
+fn help(session: &Session) {
+    let mut root = crate::CommandLine::command().name(session.program.name());
+    root.build();
+    let help = root.find_subcommand_mut("repair").map(|command| command.render_help());
+    session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+}
