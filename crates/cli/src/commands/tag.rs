@@ -92,11 +92,13 @@ impl Args {
         let flat = |lists: &[String]| {
             flatten_tags(&lists.iter().map(|list| parse_tag_list(list)).collect::<Vec<_>>())
         };
-        if self.add.is_empty() && self.remove.is_empty() && self.set.is_empty() {
-            return Err(Failure::fatal("nothing to do!"));
-        }
-        if !self.set.is_empty() && !(self.add.is_empty() && self.remove.is_empty()) {
-            return Err(Failure::fatal("--set and --add/--remove cannot be given at the same time"));
+        let adds_or_removes = !self.add.is_empty() || !self.remove.is_empty();
+        match (!self.set.is_empty(), adds_or_removes) {
+            (false, false) => return Err(Failure::fatal("nothing to do!")),
+            (true, true) => {
+                return Err(Failure::fatal("--set and --add/--remove cannot be given at the same time"));
+            }
+            _ => {}
         }
         Ok(TagChange { set: flat(&self.set), add: flat(&self.add), remove: flat(&self.remove) })
     }
