@@ -62,6 +62,14 @@ pub enum Error {
         /// The filter in words.
         filter: String,
     },
+    /// Nothing that passes the filter has the name asked for: a date, or a place before the latest.
+    #[error("snapshot filter ({filter}): no snapshot is {name}")]
+    NoneNamed {
+        /// The name asked for.
+        name: String,
+        /// The filter in words.
+        filter: String,
+    },
     /// `latest` was among several snapshots asked for and nothing passes the filter.
     #[error("no snapshot matched given filter ({filter})")]
     NoneMatched {

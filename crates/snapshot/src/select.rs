@@ -4,11 +4,12 @@
 
 mod filter;
 mod group;
+mod name;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tresor_repo::SnapshotId;
 use tresor_repo::time::Time;
@@ -18,6 +19,7 @@ use crate::snapshot::Snapshot;
 
 pub use filter::{Filter, TagList, flatten_tags, has_tags, parse_tag_list};
 pub use group::{GroupBy, GroupKey, group};
+pub use name::{Name, Names};
 
 /// A snapshot with the id of its file.
 pub type Listed = (SnapshotId, Snapshot);
@@ -28,31 +30,29 @@ pub const LATEST: &str = "latest";
 /// Which snapshot somebody asked for, perhaps only a folder of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// An id, the beginning of one, or [`LATEST`].
-    pub id: String,
+    /// What names the snapshot.
+    pub name: Name,
     /// The names to walk from the root tree, if a folder was given.
     pub subfolder: Option<Vec<String>>,
 }
 
 impl Request {
-    /// Reads `ID` or `ID:path/to/folder`.
+    /// Reads `NAME` or `NAME:path/to/folder`.
     ///
     /// The path is cleaned: `.` and empty parts vanish, `..` takes a part away. A
     /// `..` that would lead above a relative path stays, and no folder has that name.
-    pub fn parse(text: &str) -> Request {
-        match text.split_once(':') {
-            Some((id, folder)) => Request { id: id.to_owned(), subfolder: Some(clean(folder)) },
-            None => Request { id: text.to_owned(), subfolder: None },
-        }
+    pub fn parse(text: &str, names: Names<'_>) -> Request {
+        let (name, folder) = Name::split(text, names);
+        Request { name, subfolder: folder.map(clean) }
     }
 
-    /// The id of a request for a whole snapshot.
+    /// The name in a request for a whole snapshot.
     ///
     /// # Errors
     /// [`Error::SubfolderNotAllowed`] if only a folder was asked for.
-    pub fn whole(text: &str) -> Result<String> {
-        match Request::parse(text) {
-            Request { id, subfolder: None } => Ok(id),
+    pub fn whole(text: &str, names: Names<'_>) -> Result<Name> {
+        match Request::parse(text, names) {
+            Request { name, subfolder: None } => Ok(name),
             _ => Err(Error::SubfolderNotAllowed),
         }
     }
@@ -99,55 +99,48 @@ pub fn latest<'a>(snapshots: &'a [Listed], filter: &Filter, not_after: Option<Ti
         .max_by_key(|(_, snapshot)| (snapshot.time.seconds(), snapshot.time.nanoseconds()))
 }
 
-/// Finds the snapshot asked for; the filter counts for [`LATEST`] only.
+/// Finds the snapshot of a name among those not later than `not_after`; an id is found whatever the filter says.
 ///
 /// # Errors
-/// [`Error::NoLatest`], [`Error::UnknownId`], [`Error::AmbiguousId`] or [`Error::NoSuchSnapshot`].
-pub fn find<'a>(snapshots: &'a [Listed], filter: &Filter, id: &str) -> Result<&'a Listed> {
-    if id == LATEST {
-        return latest(snapshots, filter, None).ok_or_else(|| Error::NoLatest { filter: filter.to_string() });
-    }
-    let id = resolve(id, snapshots.iter().map(|listed| listed.0))?;
-    snapshots.iter().find(|listed| listed.0 == id).ok_or(Error::NoSuchSnapshot { id })
+/// [`Error::NoLatest`], [`Error::NoneNamed`], [`Error::UnknownId`], [`Error::AmbiguousId`] or
+/// [`Error::NoSuchSnapshot`].
+pub fn find<'a>(
+    snapshots: &'a [Listed],
+    filter: &Filter,
+    not_after: Option<Time>,
+    name: &Name,
+) -> Result<&'a Listed> {
+    let found = match name {
+        Name::Id(prefix) => {
+            let id = resolve(prefix, snapshots.iter().map(|listed| listed.0))?;
+            return snapshots.iter().find(|listed| listed.0 == id).ok_or(Error::NoSuchSnapshot { id });
+        }
+        Name::Latest(0) => {
+            return latest(snapshots, filter, not_after)
+                .ok_or_else(|| Error::NoLatest { filter: filter.to_string() });
+        }
+        Name::Latest(before) => nth_latest(snapshots, filter, not_after, *before),
+        Name::AsOf { until, .. } => {
+            let until = not_after.map_or(*until, |limit| limit.min(*until));
+            latest(snapshots, filter, Some(until))
+        }
+    };
+    found.ok_or_else(|| Error::NoneNamed { name: name.to_string(), filter: filter.to_string() })
 }
 
-/// What was chosen of a list of requests.
-#[derive(Debug)]
-pub struct Choice<'a> {
-    /// Each snapshot once, in the order asked for.
-    pub snapshots: Vec<&'a Listed>,
-    /// What was asked for in vain, and why.
-    pub ignored: Vec<(String, Error)>,
-}
-
-/// Chooses the snapshots asked for, or all that pass the filter if none were.
-///
-/// A request that cannot be met is set aside and does not stop the others.
-pub fn choose<'a>(snapshots: &'a [Listed], filter: &Filter, requests: &[String]) -> Choice<'a> {
-    if requests.is_empty() {
-        let all = snapshots.iter().filter(|(_, snapshot)| filter.matches(snapshot));
-        return Choice { snapshots: all.collect(), ignored: Vec::new() };
-    }
-    let mut choice = Choice { snapshots: Vec::new(), ignored: Vec::new() };
-    let mut seen = HashSet::new();
-    let mut filter_used = false;
-    for request in requests {
-        if request == LATEST && std::mem::replace(&mut filter_used, true) {
-            continue;
-        }
-        match Request::whole(request).and_then(|id| find(snapshots, filter, &id)) {
-            Ok(listed) if seen.insert(listed.0) => choice.snapshots.push(listed),
-            Ok(_) => {}
-            Err(Error::NoLatest { filter }) => {
-                choice.ignored.push((request.clone(), Error::NoneMatched { filter }));
-            }
-            Err(error) => choice.ignored.push((request.clone(), error)),
-        }
-    }
-    if !filter_used && !filter.is_empty() {
-        choice.ignored.push(("filters".to_owned(), Error::FilterUnused));
-    }
-    choice
+/// The snapshot that is `before` places older than the [`latest`].
+fn nth_latest<'a>(
+    snapshots: &'a [Listed],
+    filter: &Filter,
+    not_after: Option<Time>,
+    before: usize,
+) -> Option<&'a Listed> {
+    let passes = |listed: &&Listed| latest(std::slice::from_ref(*listed), filter, not_after).is_some();
+    let mut passing: Vec<&Listed> = snapshots.iter().filter(passes).rev().collect();
+    passing.sort_by_key(|(_, snapshot)| {
+        std::cmp::Reverse((snapshot.time.seconds(), snapshot.time.nanoseconds()))
+    });
+    passing.get(before).copied()
 }
 
 /// The filter that a parent must pass: the new backup's own host, paths and tags, as grouped by.

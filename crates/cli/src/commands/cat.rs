@@ -3,10 +3,9 @@
 use tresor_backend::{FileName, Id};
 use tresor_repo::handle::Right;
 use tresor_repo::{BlobId, BlobKind, Error as RepoError, FileKind, Repository};
-use tresor_snapshot::select::Request;
 use tresor_snapshot::walk::find_subtree;
 
-use super::selection;
+use super::selection::{self, One};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 use crate::ui::json::indent;
@@ -74,8 +73,8 @@ fn print<R: Right>(what: What, id: &str, session: &Session, repository: &Reposit
         What::Config => ui.raw(&indent(&repository.config().to_json())),
         What::MasterKey => ui.raw(&indent(&repository.master_key_json())),
         What::Snapshot => {
-            let wanted = Request::parse(id).id;
-            let (_, snapshot) = selection::by_id(repository, &wanted).map_err(no_snapshot)?;
+            let One { snapshot, .. } =
+                selection::find_unfiltered(session, repository, id).map_err(no_snapshot)?;
             let mut json = Vec::new();
             snapshot.write_without_unknown(&mut json);
             ui.raw(&indent(&json));
@@ -108,11 +107,10 @@ fn no_snapshot(why: Failure) -> Failure {
 }
 
 fn tree<R: Right>(text: &str, session: &Session, repository: &Repository<R>) -> Result<Vec<u8>> {
-    let request = Request::parse(text);
-    let (_, snapshot) = selection::by_id(repository, &request.id).map_err(no_snapshot)?;
+    let one = selection::find_unfiltered(session, repository, text).map_err(no_snapshot)?;
     let index = session.load_index(repository)?;
-    let subfolder = request.subfolder.unwrap_or_default().join("/");
-    let tree = find_subtree(repository, &index, snapshot.tree, subfolder.as_bytes())?;
+    let subfolder = one.subfolder.unwrap_or_default();
+    let tree = find_subtree(repository, &index, one.snapshot.tree, subfolder.as_bytes())?;
     Ok(repository.load_blob(&index, BlobKind::Tree, &tree)?)
 }
 

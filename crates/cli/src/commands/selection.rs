@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use tresor_repo::handle::Right;
 use tresor_repo::{FileKind, Repository, SnapshotId};
-use tresor_snapshot::select::{self, Filter, LATEST, Listed, Request};
+use tresor_snapshot::select::{self, Filter, Listed, Name, Names, Request};
 use tresor_snapshot::{Error, Snapshot, snapshots};
 
 use crate::exit::{Failure, Result};
@@ -35,7 +35,7 @@ impl SelectFlags {
         Filter { hosts, tags, paths: self.path.clone() }
     }
 
-    /// The filter for [`LATEST`]: relative paths are those below the working folder.
+    /// The filter for `latest` and its like: relative paths are those below the working folder.
     ///
     /// # Errors
     /// The working folder is gone.
@@ -80,7 +80,12 @@ pub(crate) struct One {
     pub(crate) subfolder: Option<String>,
 }
 
-/// Finds `ID`, a prefix of one or `latest`, each perhaps with `:subfolder`; the flags count for `latest` only.
+/// The names that this program understands: restic's, under its own name more.
+pub(crate) fn names(session: &Session) -> Names<'_> {
+    if session.program.is_restic() { Names::Peer } else { Names::Own(&session.zone) }
+}
+
+/// Finds a snapshot by a name that perhaps goes on with `:subfolder`; the flags count only where it is no id.
 ///
 /// # Errors
 /// There is no such snapshot, or several, or it cannot be read.
@@ -90,23 +95,33 @@ pub(crate) fn find_one<R: Right>(
     flags: &SelectFlags,
     text: &str,
 ) -> Result<One> {
-    let request = Request::parse(text);
-    let (id, snapshot) = match request.id == LATEST {
-        true => {
-            let filter = flags.filter_for_latest(session)?;
-            latest(repository, &filter)?.ok_or_else(|| Error::NoLatest { filter: filter.to_string() })?
-        }
-        false => by_id(repository, &request.id)?,
-    };
-    Ok(One { id, snapshot, subfolder: request.subfolder.map(|parts| parts.join("/")) })
+    let request = Request::parse(text, names(session));
+    one(repository, request, || flags.filter_for_latest(session))
 }
 
-/// Finds a snapshot by its id or the beginning of one; `latest` is no id.
+/// Finds a snapshot where restic understands nothing but ids, and we all names; among all snapshots.
 ///
 /// # Errors
 /// As [`find_one`].
-pub(crate) fn by_id<R: Right>(repository: &Repository<R>, prefix: &str) -> Result<Listed> {
-    named(repository, prefix, || ids(repository))
+pub(crate) fn find_unfiltered<R: Right>(
+    session: &Session,
+    repository: &Repository<R>,
+    text: &str,
+) -> Result<One> {
+    let names = if session.program.is_restic() { Names::Ids } else { names(session) };
+    one(repository, Request::parse(text, names), || Ok(Filter::default()))
+}
+
+fn one<R: Right>(
+    repository: &Repository<R>,
+    request: Request,
+    filter: impl FnOnce() -> Result<Filter>,
+) -> Result<One> {
+    let (id, snapshot) = match &request.name {
+        Name::Id(prefix) => named(repository, prefix, || ids(repository))?,
+        name => select::find(&all_readable(repository)?, &filter()?, None, name)?.clone(),
+    };
+    Ok(One { id, snapshot, subfolder: request.subfolder.map(|parts| parts.join("/")) })
 }
 
 fn ids<R: Right>(repository: &Repository<R>) -> Result<Vec<SnapshotId>> {
@@ -123,13 +138,13 @@ fn not_loaded(id: SnapshotId, error: &Error) -> Failure {
     }
 }
 
-/// The newest snapshot that passes; one that cannot be read might be it, so that it is an error.
-fn latest<R: Right>(repository: &Repository<R>, filter: &Filter) -> Result<Option<Listed>> {
-    let mut all = Vec::new();
-    for (id, snapshot) in snapshots::load_all(repository)? {
-        all.push((id, snapshot.map_err(|error| not_loaded(id, &error))?));
-    }
-    Ok(select::latest(&all, filter, None).cloned())
+/// All snapshots, for a name that is no id: one that cannot be read might be the one, so that it is an error.
+fn all_readable<R: Right>(repository: &Repository<R>) -> Result<Vec<Listed>> {
+    let readable = |(id, snapshot): snapshots::Loaded| match snapshot {
+        Ok(snapshot) => Ok((id, snapshot)),
+        Err(error) => Err(not_loaded(id, &error)),
+    };
+    snapshots::load_all(repository)?.into_iter().map(readable).collect()
 }
 
 /// What was asked for in vain, and why.
@@ -166,7 +181,9 @@ pub(crate) fn choose<R: Right>(
         return Ok(passing);
     }
     let chosen = choose_named(session, repository, flags, requests, ignored)?;
-    if !filter.is_empty() && !requests.iter().any(|request| request == LATEST) {
+    let uses_filter =
+        |text: &String| Request::whole(text, names(session)).is_ok_and(|name| !matches!(name, Name::Id(_)));
+    if !filter.is_empty() && !requests.iter().any(uses_filter) {
         ignored(Ignored { what: "filters".into(), why: Error::FilterUnused.into() });
     }
     Ok(chosen)
@@ -182,16 +199,10 @@ fn choose_named<R: Right>(
     let all = ids(repository)?;
     let (mut chosen, mut seen, mut asked) = (Vec::new(), HashSet::new(), HashSet::new());
     for request in requests.iter().filter(|request| asked.insert(*request)) {
-        let found = match request.as_str() {
-            LATEST => {
-                let filter = flags.filter_for_latest(session)?;
-                latest(repository, &filter).and_then(|listed| {
-                    Ok(listed.ok_or_else(|| Error::NoneMatched { filter: filter.to_string() })?)
-                })
-            }
-            request => Request::whole(request)
-                .map_err(Failure::from)
-                .and_then(|prefix| named(repository, &prefix, || Ok(all.clone()))),
+        let found = match Request::whole(request, names(session)) {
+            Err(error) => Err(error.into()),
+            Ok(Name::Id(prefix)) => named(repository, &prefix, || Ok(all.clone())),
+            Ok(name) => newest(session, repository, flags, &name),
         };
         match found {
             Ok(listed) if seen.insert(listed.0) => chosen.push(listed),
@@ -201,6 +212,21 @@ fn choose_named<R: Right>(
         }
     }
     Ok(chosen)
+}
+
+/// Finds what a name means that is one of several requests and no id.
+fn newest<R: Right>(
+    session: &Session,
+    repository: &Repository<R>,
+    flags: &SelectFlags,
+    name: &Name,
+) -> Result<Listed> {
+    let (all, filter) = (all_readable(repository)?, flags.filter_for_latest(session)?);
+    let found = select::find(&all, &filter, None, name).map_err(|error| match error {
+        Error::NoLatest { filter } => Error::NoneMatched { filter },
+        error => error,
+    })?;
+    Ok(found.clone())
 }
 
 /// A full id needs no list.

@@ -1,6 +1,7 @@
 //! Which snapshot a word, a filter or a parent means.
 
 use tresor_repo::BlobId;
+use tresor_repo::time::Zone;
 
 use super::*;
 
@@ -34,7 +35,9 @@ fn ids(listed: &[&Listed]) -> Vec<u8> {
 }
 
 fn check_filter(filter: &Filter, expect: &[u8]) {
-    assert_eq!(ids(&choose(&list(), filter, &[]).snapshots), expect, "{filter}");
+    let list = list();
+    let passing: Vec<&Listed> = list.iter().filter(|(_, snapshot)| filter.matches(snapshot)).collect();
+    assert_eq!(ids(&passing), expect, "{filter}");
 }
 
 #[test]
@@ -78,69 +81,90 @@ fn the_latest_is_the_newest_that_passes() {
 #[test]
 fn requests_may_name_a_folder() {
     let parse = |text| {
-        let request = Request::parse(text);
-        (request.id, request.subfolder.map(|parts| parts.join("/")))
+        let request = Request::parse(text, Names::Peer);
+        (request.name.to_string(), request.subfolder.map(|parts| parts.join("/")))
     };
     assert_eq!(parse("abc"), ("abc".into(), None));
     assert_eq!(parse("abc:"), ("abc".into(), Some(String::new())));
     assert_eq!(parse("latest:/home//me/./x/../y:z/"), ("latest".into(), Some("home/me/y:z".into())));
     assert_eq!(parse("a:/../x"), ("a".into(), Some("x".into())));
     assert_eq!(parse("a:../../x"), ("a".into(), Some("../../x".into())));
-    assert!(matches!(Request::whole("a:b"), Err(Error::SubfolderNotAllowed)));
+    assert!(matches!(Request::whole("a:b", Names::Peer), Err(Error::SubfolderNotAllowed)));
 }
 
 #[test]
 fn prefixes_name_one_snapshot() {
     let list = list();
     let found = |text: &str| {
-        find(&list, &Filter::default(), text)
+        find(&list, &Filter::default(), None, &Request::whole(text, Names::Peer)?)
             .map(|listed| listed.0.as_bytes()[0])
-            .map_err(|error| error.to_string())
     };
-    assert_eq!(found("2"), Ok(0x20));
-    assert_eq!(found("10"), Ok(0x10));
-    assert_eq!(found(&list[3].0.hex()), Ok(0x30));
-    assert_eq!(found("latest"), Ok(0x30));
-    assert_eq!(found("1").unwrap_err(), "multiple IDs with prefix \"1\" found");
-    assert_eq!(found("zz").unwrap_err(), "no matching ID found for prefix \"zz\"");
-    assert_eq!(found("latest~1").unwrap_err(), "no matching ID found for prefix \"latest~1\"");
-    assert_eq!(found(&"f".repeat(64)).unwrap_err(), "snapshot ffffffff does not exist");
+    let error = |text: &str| found(text).unwrap_err().to_string();
+    assert_eq!(found("2").unwrap(), 0x20);
+    assert_eq!(found("10").unwrap(), 0x10);
+    assert_eq!(found(&list[3].0.hex()).unwrap(), 0x30);
+    assert_eq!(found("latest").unwrap(), 0x30);
+    assert_eq!(error("1"), "multiple IDs with prefix \"1\" found");
+    assert_eq!(error("zz"), "no matching ID found for prefix \"zz\"");
+    assert_eq!(error("latest~1"), "no matching ID found for prefix \"latest~1\"");
+    assert_eq!(error("1970-01-01"), "no matching ID found for prefix \"1970-01-01\"");
+    assert_eq!(error(&"f".repeat(64)), "snapshot ffffffff does not exist");
     let filter = Filter { hosts: texts(&["nope"]), ..Filter::default() };
     assert_eq!(
-        find(&list, &filter, "latest").unwrap_err().to_string(),
+        find(&list, &filter, None, &Name::Latest(0)).unwrap_err().to_string(),
         "snapshot filter (Paths:[] Tags:[] Hosts:[nope]): no snapshot found"
     );
 }
 
 #[test]
-fn bad_requests_do_not_stop_the_others() {
-    let list = list();
-    let requests = texts(&["zz", "20", "latest", "latest", "20", "30", "latest:x", "1"]);
-    let choice = choose(&list, &Filter { hosts: texts(&["h1"]), ..Filter::default() }, &requests);
-    assert_eq!(ids(&choice.snapshots), [0x20, 0x11, 0x30]);
-    let ignored: Vec<String> = choice.ignored.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+fn places_before_the_latest_count_among_what_passes() {
+    let (list, zone) = (list(), Zone::utc());
+    let found = |text: &str, filter: &Filter| {
+        let name = Request::whole(text, Names::Own(&zone)).unwrap();
+        find(&list, filter, None, &name)
+            .map(|listed| listed.0.as_bytes()[0])
+            .map_err(|error| error.to_string())
+    };
+    let all = Filter::default();
+    let places = ["latest", "latest~0", "latest~1", "latest~2", "latest~3"];
+    assert_eq!(places.map(|place| found(place, &all).unwrap()), [0x30, 0x30, 0x11, 0x20, 0x10]);
     assert_eq!(
-        ignored,
-        [
-            "zz: no matching ID found for prefix \"zz\"",
-            "latest:x: <snapshot>:<subfolder> syntax not allowed",
-            "1: multiple IDs with prefix \"1\" found",
-        ]
+        found("latest~4", &all).unwrap_err(),
+        "snapshot filter (Paths:[] Tags:[] Hosts:[]): no snapshot is latest~4"
     );
+    let one = Filter { hosts: texts(&["h1"]), ..Filter::default() };
+    assert_eq!(found("latest~1", &one).unwrap(), 0x10);
+    for id in ["latest~", "latest~+1", "latest~-1", "latest1", "Latest"] {
+        assert_eq!(found(id, &all).unwrap_err(), format!("no matching ID found for prefix {id:?}"));
+    }
 }
 
 #[test]
-fn filters_beside_ids_are_reported() {
+fn a_date_means_to_the_end_of_what_was_given() {
+    let zone = Zone::named("Europe/Berlin").unwrap();
+    let parse = |text| Request::parse(text, Names::Own(&zone));
+    let until = |text| match parse(text).name {
+        Name::AsOf { until, .. } => Some(until.to_string()),
+        _ => None,
+    };
+    assert_eq!(until("2026-11-24").unwrap(), "2026-11-24T23:59:59.999999999+01:00");
+    assert_eq!(until("2026-07-01 10:00").unwrap(), "2026-07-01T10:00:59.999999999+02:00");
+    assert_eq!(until("2026-07-01T10:00:07").unwrap(), "2026-07-01T10:00:07.999999999+02:00");
+    for id in ["2026-02-30", "2026-11-24x", "2026", "24.11.2026", "2026-11-24 10", "2026-11-24 10:00:0"] {
+        assert_eq!(until(id), None, "{id}");
+    }
+    let folder = |text| (until(text).unwrap(), parse(text).subfolder.unwrap().join("/"));
+    assert_eq!(folder("2026-11-24:/a/b").1, "a/b");
+    assert_eq!(folder("2026-11-24 10:00:a:b").1, "a:b");
     let list = list();
-    let filter = Filter { tags: vec![texts(&["a", "b"]), texts(&["c"])], ..Filter::default() };
-    let choice = choose(&list, &filter, &texts(&["20"]));
-    assert_eq!(choice.ignored[0].0, "filters");
-    assert_eq!(choice.ignored[0].1.to_string(), "explicit snapshot ids are given");
-    let choice = choose(&list, &filter, &texts(&["latest"]));
-    assert_eq!(
-        choice.ignored[0].1.to_string(),
-        "no snapshot matched given filter (Paths:[] Tags:[[a, b] [c]] Hosts:[])"
-    );
+    let found = |text: &str, filter: &Filter| {
+        find(&list, filter, None, &Name::split(text, Names::Own(&Zone::utc())).0)
+            .map(|listed| listed.0.as_bytes()[0])
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(found("1970-01-01 00:00:02", &Filter::default()).unwrap(), 0x20);
+    assert_eq!(found("1970-01-01", &Filter { hosts: texts(&["h1"]), ..Filter::default() }).unwrap(), 0x11);
+    assert!(found("1969-12-31", &Filter::default()).unwrap_err().ends_with(": no snapshot is 1969-12-31"));
 }
 
 #[test]

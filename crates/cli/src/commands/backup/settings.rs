@@ -7,10 +7,12 @@ use tresor_repo::handle::Append;
 use tresor_repo::index::Index;
 use tresor_repo::time::Time;
 use tresor_repo::{FileKind, Repository};
+use tresor_snapshot::Error;
 use tresor_snapshot::backup::{BackupOptions, Files, Source, SourceFilter, TagFile, absolute, backup, clean};
-use tresor_snapshot::select::{self, GroupBy, Listed, flatten_tags, parse_tag_list};
+use tresor_snapshot::select::{self, GroupBy, Listed, Name, Request, flatten_tags, parse_tag_list};
 use tresor_snapshot::snapshots::load_all;
 
+use super::super::selection;
 use super::sources::Sources;
 use super::{Args, stream};
 use crate::causes::chain;
@@ -119,11 +121,11 @@ impl Settings {
         }
         let filter = select::parent_filter(self.group_by, &self.options.hostname, paths, &self.options.tags);
         let named = args.parent.as_deref().filter(|parent| !parent.is_empty());
-        if let Some(prefix) = named.filter(|id| *id != select::LATEST) {
+        let name = named.map(|text| Request::parse(text, selection::names(session)).name);
+        if let Some(Name::Id(prefix)) = &name {
             let ids = repository.list(FileKind::Snapshot)?;
             let ids = ids.iter().map(|listed| tresor_repo::SnapshotId::from_id(listed.id));
-            let id = select::Request::parse(prefix).id;
-            let id = select::resolve(&id, ids).map_err(|error| Failure::plain(chain(&error)))?;
+            let id = select::resolve(prefix, ids).map_err(|error| Failure::plain(chain(&error)))?;
             let snapshot = tresor_snapshot::snapshots::load(repository, &id)?;
             return self.say_parent(args, session, Some((id, snapshot)));
         }
@@ -131,10 +133,15 @@ impl Settings {
             .into_iter()
             .map(|(id, snapshot)| snapshot.map(|snapshot| (id, snapshot)))
             .collect::<std::result::Result<_, _>>()?;
-        let newest = select::latest(&all, &filter, Some(self.options.time)).cloned();
-        if newest.is_none() && named.is_some() {
-            return Err(Failure::plain(format!("{filter}: no snapshot found")));
-        }
+        let latest = name.as_ref().unwrap_or(&Name::Latest(0));
+        let newest = match select::find(&all, &filter, Some(self.options.time), latest) {
+            Ok(newest) => Some(newest.clone()),
+            Err(_) if name.is_none() => None,
+            Err(Error::NoLatest { filter }) => {
+                return Err(Failure::plain(format!("{filter}: no snapshot found")));
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.say_parent(args, session, newest)
     }
 
