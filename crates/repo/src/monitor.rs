@@ -83,4 +83,6 @@ pub enum Phase {
     ReadPacks,
     /// Files being verified after a restore.
     Verify,
+    /// Packs of another repository whose blobs are being copied.
+    Copy,
 }

@@ -224,7 +224,7 @@ impl Includes {
 ///
 /// Go's mapping, which keeps ASCII text and text in lower case as it is. It maps each character to
 /// one: the only one for which the standard library knows more is `İ`.
-fn lower_case(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn lower_case(text: &[u8]) -> Cow<'_, [u8]> {
     if text.is_ascii() {
         return match text.iter().any(u8::is_ascii_uppercase) {
             true => Cow::Owned(text.to_ascii_lowercase()),

@@ -22,8 +22,12 @@ pub mod walk;
 pub mod rewrite;
 pub mod check;
 pub mod dump;
+pub mod diff;
+pub mod find;
+pub mod stats;
 pub mod restore;
 pub mod backup;
+pub mod copy;
 
 pub use error::{Error, Result};
 pub use node::{Node, NodeKind};

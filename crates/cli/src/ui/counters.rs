@@ -57,6 +57,7 @@ impl Counters {
             Phase::Index => "index files loaded",
             Phase::Snapshots => "snapshots",
             Phase::Verify => "files",
+            Phase::Copy => "packs copied",
             _ => "packs",
         };
         counter(running.start.elapsed(), self.done.load(Relaxed), running.total, what)

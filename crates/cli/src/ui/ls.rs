@@ -222,7 +222,7 @@ fn key(order: Order, node: &Node) -> Key {
 }
 
 /// `-rw-r--r--     0     0   5000 2024-01-02 03:04:05 /src/img/c.bin`
-fn write_long(path: &[u8], node: &Node, human_readable: bool, zone: &Zone, out: &mut Vec<u8>) {
+pub(crate) fn write_long(path: &[u8], node: &Node, human_readable: bool, zone: &Zone, out: &mut Vec<u8>) {
     let size = if node.kind == NodeKind::File { node.size } else { 0 };
     let size = if human_readable { units::bytes(size) } else { format!("{size:>6}") };
     let (mode, time) = (mode::text(node.mode), node.mtime.local_text(zone));

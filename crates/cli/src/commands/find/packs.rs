@@ -1,0 +1,130 @@
+//! The blobs of packs that were asked for, and the packs of blobs that were.
+
+use serde::Serialize;
+use tresor_repo::handle::Right;
+use tresor_repo::index::{Index, Place};
+use tresor_repo::{BlobHandle, BlobKind, FileKind, PackId, Repository};
+use tresor_snapshot::find::Wanted;
+
+use crate::exit::{Failure, Result};
+use crate::session::Session;
+
+/// Adds what the packs hold: by the index, or by the header of a pack that no index file names.
+///
+/// # Errors
+/// A pack is nowhere, or its header cannot be read.
+pub(super) fn blobs_of<R: Right>(
+    words: &[String],
+    repository: &Repository<R>,
+    index: &Index,
+    blobs: &mut Wanted,
+    trees: &mut Wanted,
+) -> Result<()> {
+    let is_meant = |pack: &PackId, word: &str| pack.hex() == word || pack.short() == word;
+    let mut take = |blob: BlobHandle| match blob.kind {
+        BlobKind::Data => blobs.add(blob.id),
+        BlobKind::Tree => trees.add(blob.id),
+    };
+    let (by_pack, mut stored, mut lost) = (index.by_pack(), None, Vec::new());
+    for word in words {
+        let mut found = false;
+        for pack in index.packs().filter(|pack| is_meant(pack, word)) {
+            found = true;
+            by_pack.blobs(&pack).for_each(|(blob, _)| take(blob));
+        }
+        if found {
+            continue;
+        }
+        if stored.is_none() {
+            stored = Some(repository.list(FileKind::Pack)?);
+        }
+        for file in stored.iter().flatten() {
+            let pack = PackId::from_id(file.id);
+            if is_meant(&pack, word) {
+                found = true;
+                let entries = repository.load_pack_header(pack, file.size)?;
+                entries.iter().for_each(|entry| take(entry.blob));
+            }
+        }
+        if !found {
+            lost.push(word.as_str());
+        }
+    }
+    match lost.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::fatal(format!("unable to find pack(s): [{}]", lost.join(" ")))),
+    }
+}
+
+/// Where a blob is.
+#[derive(Serialize)]
+struct PackMessage<'a> {
+    message_type: &'static str,
+    object_type: &'static str,
+    id: &'a str,
+    pack: PackId,
+    offset: u32,
+    length: u32,
+    uncompressed_length: u32,
+}
+
+/// A blob that is nowhere.
+#[derive(Serialize)]
+struct NoPackMessage<'a> {
+    message_type: &'static str,
+    object_type: &'static str,
+    id: &'a str,
+}
+
+/// Prints the pack of each blob and tree that was asked for.
+pub(super) fn show(session: &Session, index: &Index, blobs: &Wanted, trees: &Wanted) {
+    for (kind, wanted) in [(BlobKind::Data, blobs), (BlobKind::Tree, trees)] {
+        for text in wanted.texts() {
+            let id = tresor_repo::BlobId::from_hex(text.as_bytes());
+            let place = id.and_then(|id| index.find(kind, &id).map(|place| (BlobHandle { kind, id }, place)));
+            match session.ui.is_json() && !session.program.is_restic() {
+                true => show_json(session, kind, text, place),
+                false => session.ui.raw(line(text, kind, id, place).as_bytes()),
+            }
+        }
+    }
+}
+
+fn show_json(session: &Session, kind: BlobKind, id: &str, place: Option<(BlobHandle, Place)>) {
+    let object_type = if kind == BlobKind::Tree { "tree" } else { "blob" };
+    let Some((_, place)) = place else {
+        return session.ui.json(&NoPackMessage { message_type: "no_pack", object_type, id });
+    };
+    session.ui.json(&PackMessage {
+        message_type: "pack",
+        object_type,
+        id,
+        pack: place.pack,
+        offset: place.offset,
+        length: place.length,
+        uncompressed_length: place.uncompressed_length,
+    });
+}
+
+fn line(
+    text: &str,
+    kind: BlobKind,
+    id: Option<tresor_repo::BlobId>,
+    place: Option<(BlobHandle, Place)>,
+) -> String {
+    let Some(id) = id else {
+        let reason = if text.len() == 64 { "invalid digits in ID" } else { "invalid length for ID" };
+        return format!("Note: cannot find pack for object '{text}', unable to parse ID: {reason}: {text:?}\n");
+    };
+    let Some((blob, place)) = place else {
+        return format!("Object {} with type {} not found in the index\n", kind.word(), id.short());
+    };
+    let Place { pack, offset, length, uncompressed_length } = place;
+    format!(
+        "Object belongs to pack {pack}\n ... Pack {}: <Blob ({}) {}, offset {offset}, length {length}, \
+         uncompressed length {uncompressed_length}>\n",
+        pack.short(),
+        kind.word(),
+        blob.id.short()
+    )
+}

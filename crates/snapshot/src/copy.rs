@@ -1,0 +1,211 @@
+//! Copies snapshots to another repository: blobs opened with one key and sealed with the other, not cut anew.
+//!
+//! What is missing is a value, shown before it is copied. The order of writes is that of a backup: packs, index,
+//! and only then the snapshots that need them.
+
+use crate::error::{Error, Result};
+use crate::node::NodeKind;
+use crate::select::Listed;
+use crate::snapshot::Snapshot;
+use crate::tree::for_each_node;
+use crate::trees::for_each_tree;
+use hashbrown::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use tresor_repo::handle::Right;
+use tresor_repo::index::{Index, Place};
+use tresor_repo::upload::{BlobSaver, Upload};
+use tresor_repo::{BlobHandle, BlobId, BlobKind, Monitor, PackId, Phase, Repository, SnapshotId};
+
+/// Bytes of a pack that a worker copies at once: enough for few requests, little enough that all workers end
+/// at about the same time.
+const PORTION: u64 = 8 << 20;
+
+/// The repository that is copied from.
+pub struct Source<'a, R: Right> {
+    repo: &'a Repository<R>,
+    index: &'a Index,
+    /// Trees of snapshots that were looked at: what they need is stored, or planned.
+    seen: HashSet<BlobId>,
+    /// Blobs that earlier plans hold, and which the destination's index does not know.
+    planned: HashSet<BlobHandle>,
+}
+
+/// Blobs that the destination lacks.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Sorted by pack and offset.
+    blobs: Vec<(BlobHandle, Place)>,
+    /// Packs that hold them.
+    pub packs: usize,
+    /// Stored bytes.
+    pub bytes: u64,
+}
+
+impl Missing {
+    /// How many blobs.
+    pub fn len(&self) -> usize {
+        self.blobs.len()
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.blobs.is_empty()
+    }
+}
+
+impl<'a, R: Right> Source<'a, R> {
+    /// A source of which nothing was planned yet.
+    pub fn new(repo: &'a Repository<R>, index: &'a Index) -> Self {
+        Source { repo, index, seen: HashSet::new(), planned: HashSet::new() }
+    }
+
+    /// Finds what of the tree `root` is in neither `destination` nor an earlier plan.
+    ///
+    /// Every tree is looked at, also those that the destination has: it may lack what they need.
+    ///
+    /// # Errors
+    /// A tree cannot be loaded, a blob is not in the source's index, or the operation was cancelled.
+    pub fn missing(&mut self, root: BlobId, destination: &Index) -> Result<Missing> {
+        let state = Mutex::new((&mut self.seen, Vec::new(), &mut self.planned));
+        let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+            let (mut blobs, mut subtrees) = (vec![BlobHandle { kind: BlobKind::Tree, id: *tree }], Vec::new());
+            for_each_node(bytes?, |node| {
+                match node.kind {
+                    NodeKind::Dir => subtrees.extend(node.subtree),
+                    _ => {
+                        let ids = node.blobs().iter();
+                        blobs.extend(ids.map(|id| BlobHandle { kind: BlobKind::Data, id: *id }));
+                    }
+                }
+                Ok::<(), Error>(())
+            })?;
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let (seen, missing, planned) = &mut *state;
+            for blob in blobs.iter().filter(|blob| !destination.contains(blob.kind, &blob.id)) {
+                if planned.insert(*blob) {
+                    missing.push(*blob);
+                }
+            }
+            subtrees.retain(|tree| seen.insert(*tree));
+            Ok(subtrees)
+        };
+        let is_new = state.lock().unwrap_or_else(PoisonError::into_inner).0.insert(root);
+        if is_new {
+            for_each_tree(self.repo, self.index, &[root], &visit, &|| ())?;
+        }
+        let (_, missing, _) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.placed(missing)
+    }
+
+    fn placed(&self, missing: Vec<BlobHandle>) -> Result<Missing> {
+        let place = |blob: BlobHandle| match self.index.find(blob.kind, &blob.id) {
+            Some(place) => Ok((blob, place)),
+            None => Err(Error::from(tresor_repo::Error::UnknownBlob { blob })),
+        };
+        let mut blobs = missing.into_iter().map(place).collect::<Result<Vec<_>>>()?;
+        blobs.sort_unstable_by_key(|(_, place)| (place.pack, place.offset));
+        let bytes = blobs.iter().map(|(_, place)| u64::from(place.length)).sum();
+        let packs = blobs.chunk_by(|(_, one), (_, next)| one.pack == next.pack).count();
+        Ok(Missing { blobs, packs, bytes })
+    }
+
+    /// Copies what is missing, several portions at a time; the monitor hears of each pack that is done.
+    ///
+    /// # Errors
+    /// The first blob that cannot be loaded, the first failure of the upload, or that the operation was cancelled.
+    pub fn copy(&self, missing: &Missing, upload: &Upload<'_>, monitor: &dyn Monitor) -> Result<()> {
+        monitor.begin(Phase::Copy, Some(missing.packs as u64));
+        let portions: Vec<&[(BlobHandle, Place)]> = portions(&missing.blobs).collect();
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+        std::thread::scope(|scope| {
+            for _ in 0..self.repo.parallel_loads().min(portions.len()) {
+                scope.spawn(|| {
+                    let copied = self.copy_portions(&portions, &next, upload, monitor);
+                    if let Err(error) = copied {
+                        next.store(portions.len(), Ordering::Relaxed);
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    }
+                });
+            }
+        });
+        if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        monitor.end(Phase::Copy);
+        Ok(())
+    }
+
+    /// Copies portions until none is left.
+    fn copy_portions(
+        &self,
+        portions: &[&[(BlobHandle, Place)]],
+        next: &AtomicUsize,
+        upload: &Upload<'_>,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        let (mut loader, mut saver) = (self.repo.loader(), upload.saver());
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(portion) = portions.get(number) else { return Ok(()) };
+            let Some(pack) = pack(portion) else { continue };
+            loader.load_from_pack(self.index, pack, &mut portion.to_vec(), &mut |blob, plain| {
+                save(&mut saver, blob, plain?, self.repo)
+            })?;
+            if portions.get(number + 1).and_then(|portion| self::pack(portion)) != Some(pack) {
+                monitor.advance(Phase::Copy, 1);
+            }
+        }
+    }
+}
+
+fn save<R: Right>(
+    saver: &mut BlobSaver<'_>,
+    blob: BlobHandle,
+    plain: &[u8],
+    source: &Repository<R>,
+) -> Result<()> {
+    if source.cancel().is_set() {
+        return Err(tresor_repo::Error::Cancelled.into());
+    }
+    saver.save_blob(blob.kind, plain)?;
+    Ok(())
+}
+
+/// Cuts blobs, which are sorted by their place, where a pack ends or a portion is full.
+fn portions(blobs: &[(BlobHandle, Place)]) -> impl Iterator<Item = &[(BlobHandle, Place)]> {
+    blobs.chunk_by(|(_, one), (_, next)| {
+        one.pack == next.pack && u64::from(one.offset) / PORTION == u64::from(next.offset) / PORTION
+    })
+}
+
+fn pack(portion: &[(BlobHandle, Place)]) -> Option<PackId> {
+    portion.first().map(|(_, place)| place.pack)
+}
+
+/// The snapshot of the destination that is a copy of `source`, or that both are copies of a third.
+pub fn copy_of<'a>(source: &Listed, destination: &'a [Listed]) -> Option<&'a Listed> {
+    let origin = |(id, snapshot): &Listed| snapshot.original.unwrap_or(*id);
+    destination.iter().find(|copy| origin(copy) == origin(source) && says_the_same(&copy.1, &source.1))
+}
+
+/// Whether two snapshots agree in all that a copy keeps.
+fn says_the_same(one: &Snapshot, other: &Snapshot) -> bool {
+    let who = |snapshot: &Snapshot| {
+        (snapshot.hostname.clone(), snapshot.username.clone(), snapshot.uid, snapshot.gid)
+    };
+    one.time.same_instant(&other.time)
+        && one.tree == other.tree
+        && who(one) == who(other)
+        && one.paths == other.paths
+        && one.tags == other.tags
+        && one.excludes == other.excludes
+}
+
+/// What is saved as the copy: without the parent, which may not be there, and with the first original.
+pub fn copied(id: SnapshotId, source: &Snapshot) -> Snapshot {
+    Snapshot { parent: None, original: Some(source.original.unwrap_or(id)), ..source.clone() }
+}
+
+#[cfg(test)]
+mod tests;
