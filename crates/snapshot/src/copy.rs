@@ -69,7 +69,8 @@ impl<'a, R: Right> Source<'a, R> {
     pub fn missing(&mut self, root: BlobId, destination: &Index) -> Result<Missing> {
         let state = Mutex::new((&mut self.seen, Vec::new(), &mut self.planned));
         let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
-            let (mut blobs, mut subtrees) = (vec![BlobHandle { kind: BlobKind::Tree, id: *tree }], Vec::new());
+            let (mut blobs, mut subtrees) =
+                (vec![BlobHandle { kind: BlobKind::Tree, id: *tree }], Vec::new());
             for_each_node(bytes?, |node| {
                 match node.kind {
                     NodeKind::Dir => subtrees.extend(node.subtree),

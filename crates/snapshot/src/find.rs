@@ -15,7 +15,7 @@ use tresor_repo::index::Index;
 use tresor_repo::time::Time;
 use tresor_repo::{BlobId, Repository};
 
-pub use objects::{Object, ObjectFinder, Wanted};
+pub use objects::{Each, Object, ObjectFinder, Wanted};
 
 /// What is asked of a path and its node.
 #[derive(Debug, Clone)]
@@ -105,8 +105,14 @@ impl<'a, R: Right> PathFinder<'a, R> {
         if self.barren.contains(&(root, b"/"[..].into())) {
             return Ok(());
         }
-        let mut search =
-            Search { query: self.query, barren: &mut self.barren, hits, next: root, open: Vec::new(), found: 0 };
+        let mut search = Search {
+            query: self.query,
+            barren: &mut self.barren,
+            hits,
+            next: root,
+            open: Vec::new(),
+            found: 0,
+        };
         walk(self.repo, self.index, root, &mut search)
     }
 }

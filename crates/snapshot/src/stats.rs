@@ -11,6 +11,9 @@ use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
 use tresor_repo::{BlobHandle, BlobId, BlobKind, Repository};
 
+/// Bytes that sealing adds to a blob: nonce and code.
+const SEALING: u64 = 32;
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -18,7 +21,7 @@ pub enum Mode {
     RestoreSize,
     /// Distinct contents of files.
     FilesByContents,
-    /// The blobs of distinct contents, for each path anew.
+    /// The blobs of distinct contents, for each path anew, and these paths.
     BlobsPerFile,
     /// Distinct blobs as they are stored.
     RawData,
@@ -29,11 +32,11 @@ pub enum Mode {
 pub struct Stats {
     /// In bytes: of files, or of stored blobs.
     pub total_size: u64,
-    /// Plaintext bytes of the stored blobs.
+    /// Bytes that the stored blobs would take if none were compressed.
     pub total_uncompressed_size: u64,
     /// Stored bytes of the blobs that are compressed.
     pub compressed_size: u64,
-    /// Plaintext bytes of the blobs that are compressed.
+    /// Bytes that these would take if they were not.
     pub compressed_plain_size: u64,
     /// Files, or everything that has a path.
     pub total_file_count: u64,
@@ -59,7 +62,7 @@ pub struct Counter<'a, R: Right> {
     /// Hashes of the contents met: which blobs in which order.
     contents: HashSet<BlobId>,
     /// The blobs met at each path.
-    by_path: HashMap<Box<[u8]>, HashSet<BlobId>>,
+    by_path: HashMap<Vec<u8>, HashSet<BlobId>>,
     blobs: HashSet<BlobHandle>,
 }
 
@@ -102,18 +105,22 @@ impl<'a, R: Right> Counter<'a, R> {
                 if !self.contents.insert(content_id(node)) {
                     return;
                 }
-                self.stats.total_file_count += 1;
-                match self.mode {
-                    Mode::BlobsPerFile => self.blobs_of(path, node),
-                    _ => self.stats.total_size += size(node),
+                if self.mode == Mode::BlobsPerFile {
+                    return self.blobs_of(path, node);
                 }
+                self.stats.total_file_count += 1;
+                self.stats.total_size += size(node);
             }
             Mode::RawData => {}
         }
     }
 
     fn blobs_of(&mut self, path: &[u8], node: &Node) {
+        if node.blobs().is_empty() {
+            return;
+        }
         let met = self.by_path.entry_ref(path).or_default();
+        self.stats.total_file_count += u64::from(met.is_empty());
         for blob in node.blobs().iter().filter(|blob| met.insert(**blob)) {
             self.stats.total_blob_count += 1;
             let length = self.index.plain_length(BlobKind::Data, blob).unwrap_or(0);
@@ -163,10 +170,11 @@ impl Stats {
         let Some(place) = index.find(kind, id) else { return };
         self.total_blob_count += 1;
         self.total_size += u64::from(place.length);
-        self.total_uncompressed_size += u64::from(place.plain_length());
+        let uncompressed = u64::from(place.plain_length()) + SEALING;
+        self.total_uncompressed_size += uncompressed;
         if place.uncompressed_length > 0 {
             self.compressed_size += u64::from(place.length);
-            self.compressed_plain_size += u64::from(place.plain_length());
+            self.compressed_plain_size += uncompressed;
         }
     }
 }

@@ -80,11 +80,7 @@ impl Run<'_> {
     }
 
     /// Copies some snapshots; when all that they need is stored, they are saved.
-    fn batch(
-        &self,
-        source: &mut Source<'_, Read>,
-        wanted: &mut impl Iterator<Item = Listed>,
-    ) -> Result<()> {
+    fn batch(&self, source: &mut Source<'_, Read>, wanted: &mut impl Iterator<Item = Listed>) -> Result<()> {
         let session = self.session;
         let (copies, _) = self.destination.upload(&self.index, |upload| {
             let (mut copies, mut bytes) = (Vec::new(), 0);

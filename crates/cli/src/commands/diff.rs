@@ -120,7 +120,7 @@ fn fatal(why: Failure) -> Failure {
 
 fn print(summary: &DiffSummary, ui: &Ui) {
     let DiffSummary { changed_files, added, removed } = summary;
-    let line = |what: &str, new: u64, gone: u64| format!("{what:<11} {new:>5} new, {gone:>5} removed");
+    let line = |what: &str, new: u64, gone: u64| format!("{what:<12} {new:>5} new, {gone:>5} removed");
     let files = line("Files:", added.files, removed.files);
     ui.important(&format!("\n{files}, {changed_files:>5} changed"));
     ui.important(&line("Dirs:", added.dirs, removed.dirs));

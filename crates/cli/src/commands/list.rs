@@ -2,22 +2,27 @@
 
 use tresor_repo::handle::Right;
 use tresor_repo::{FileKind, Repository};
+use tresor_snapshot::check::used_packs;
 
+use super::selection;
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 
 /// List blobs, packs, index files, snapshots, keys or locks by id
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// blobs, packs, index, snapshots, keys or locks
+    /// blobs, packs, index, snapshots, keys or locks; `packs SNAPSHOT` lists those that a snapshot needs
     #[arg(value_name = "TYPE")]
     kind: Vec<String>,
 }
 
 /// Prints an id a line.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
-    let [kind] = args.kind.as_slice() else {
-        return Err(Failure::plain(format!("accepts 1 arg(s), received {}", args.kind.len())));
+    let (kind, snapshot) = match args.kind.as_slice() {
+        [kind] => (kind, None),
+        // What the next restic understands; the one we stand in for refuses it.
+        [kind, snapshot] if kind == "packs" && !session.program.is_restic() => (kind, Some(snapshot)),
+        words => return Err(Failure::plain(format!("accepts 1 arg(s), received {}", words.len()))),
     };
     let kind = match kind.as_str() {
         "locks" => return print_files(FileKind::Lock, session, &session.open_unlocked()?),
@@ -32,9 +37,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         }
     };
     let opened = session.open_to_read()?;
-    let ended = match kind {
-        Some(kind) => print_files(kind, session, &opened.repository),
-        None => print_blobs(session, &opened.repository),
+    let ended = match (kind, snapshot) {
+        (_, Some(snapshot)) => print_used_packs(snapshot, session, &opened.repository),
+        (Some(kind), None) => print_files(kind, session, &opened.repository),
+        (None, None) => print_blobs(session, &opened.repository),
     };
     opened.close(session);
     ended
@@ -44,6 +50,17 @@ fn print_files<R: Right>(kind: FileKind, session: &Session, repository: &Reposit
     for file in repository.list(kind)? {
         session.ui.raw(format!("{}\n", file.id).as_bytes());
     }
+    Ok(())
+}
+
+/// The packs that a snapshot needs.
+fn print_used_packs<R: Right>(snapshot: &str, session: &Session, repository: &Repository<R>) -> Result<()> {
+    let one = selection::find_unfiltered(session, repository, snapshot)?;
+    let index = session.load_index(repository)?;
+    let packs = used_packs(repository, &index, &[(one.id, one.snapshot)])?;
+    let mut packs: Vec<_> = packs.into_iter().collect();
+    packs.sort_unstable();
+    packs.iter().for_each(|pack| session.ui.raw(format!("{pack}\n").as_bytes()));
     Ok(())
 }
 

@@ -3,7 +3,10 @@
 pub(crate) mod backup;
 pub(crate) mod cat;
 pub(crate) mod check;
+pub(crate) mod copy;
+pub(crate) mod diff;
 pub(crate) mod dump;
+pub(crate) mod find;
 pub(crate) mod forget;
 pub(crate) mod init;
 pub(crate) mod key;
@@ -21,6 +24,7 @@ mod rewriting;
 mod secondary;
 pub(crate) mod selection;
 pub(crate) mod snapshots;
+pub(crate) mod stats;
 pub(crate) mod tag;
 pub(crate) mod unlock;
 pub(crate) mod version;
@@ -37,7 +41,10 @@ pub(crate) enum Verb {
     Backup(backup::Args),
     Cat(cat::Args),
     Check(check::Args),
+    Copy(copy::Args),
+    Diff(diff::Args),
     Dump(dump::Args),
+    Find(find::Args),
     Forget(forget::Args),
     Init(init::Args),
     Key(key::Args),
@@ -49,6 +56,7 @@ pub(crate) enum Verb {
     Restore(restore::Args),
     Rewrite(rewrite::Args),
     Snapshots(snapshots::Args),
+    Stats(stats::Args),
     Tag(tag::Args),
     Unlock(unlock::Args),
     Version(version::Args),
@@ -65,13 +73,17 @@ impl Verb {
             Verb::Rewrite(args) => rewrite::run(&args, session),
             Verb::Cat(args) => cat::run(&args, session),
             Verb::Check(args) => check::run(&args, session),
+            Verb::Copy(args) => copy::run(&args, session),
+            Verb::Diff(args) => diff::run(&args, session),
             Verb::Dump(args) => dump::run(&args, session),
+            Verb::Find(args) => find::run(&args, session),
             Verb::Forget(args) => forget::run(&args, session),
             Verb::Init(args) => init::run(&args, session),
             Verb::Key(args) => key::run(&args, session),
             Verb::List(args) => list::run(&args, session),
             Verb::Ls(args) => ls::run(&args, session),
             Verb::Snapshots(args) => snapshots::run(args, session),
+            Verb::Stats(args) => stats::run(&args, session),
             Verb::Tag(args) => tag::run(&args, session),
             Verb::Unlock(args) => unlock::run(&args, session),
             Verb::Version(args) => version::run(&args, session),
@@ -81,6 +93,12 @@ impl Verb {
     /// Whether `--json` replaces the text of this command.
     pub(crate) fn speaks_json(&self) -> bool {
         match self {
+            Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
+            Verb::Key(args) => args.speaks_json(),
+            Verb::Backup(_)
+            | Verb::Check(_)
+            | Verb::Diff(_)
+            | Verb::Find(_)
             Verb::Cat(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
             Verb::Repair(_) | Verb::Rewrite(_) => false,
             Verb::Key(args) => args.speaks_json(),
@@ -91,6 +109,7 @@ impl Verb {
             | Verb::Ls(_)
             | Verb::Restore(_)
             | Verb::Snapshots(_)
+            | Verb::Stats(_)
             | Verb::Tag(_)
             | Verb::Unlock(_)
             | Verb::Version(_) => true,

@@ -11,6 +11,7 @@ use tresor_snapshot::select::Listed;
 use tresor_snapshot::stats::{Counter, Mode, Stats};
 
 use super::selection::{self, SelectFlags};
+use crate::causes::chain;
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 use crate::ui::Ui;
@@ -73,13 +74,13 @@ fn is_none(number: &f64) -> bool {
 impl Message {
     fn new(stats: &Stats, snapshots: usize) -> Message {
         let (stored, plain) = (stats.compressed_size as f64, stats.compressed_plain_size as f64);
-        let any = stats.compressed_size > 0;
+        let (any, all) = (stats.compressed_size > 0, stats.total_uncompressed_size as f64);
         Message {
             total_size: stats.total_size,
             total_uncompressed_size: stats.total_uncompressed_size,
             compression_ratio: if any { plain / stored } else { 0.0 },
-            compression_progress: if any { plain / stats.total_uncompressed_size as f64 * 100.0 } else { 0.0 },
-            compression_space_saving: if any { (1.0 - stored / plain) * 100.0 } else { 0.0 },
+            compression_progress: if any { plain / all * 100.0 } else { 0.0 },
+            compression_space_saving: if any { (1.0 - stats.total_size as f64 / all) * 100.0 } else { 0.0 },
             total_file_count: stats.total_file_count,
             total_blob_count: stats.total_blob_count,
             snapshots_count: snapshots,
@@ -119,14 +120,18 @@ fn count<R: Right>(args: &Args, mode: Mode, session: &Session, repository: &Repo
     let scanning = Arc::new(Scanning::new(snapshots.len(), mode));
     let ticker = Ticker::start(ui, Arc::clone(&scanning) as _);
     let mut counter = Counter::new(repository, &index, mode);
-    for (id, snapshot) in &snapshots {
+    for (_, snapshot) in &snapshots {
         scanning.begin();
         let counted = counter.add(snapshot.tree, &|counted| scanning.at(counted));
-        counted.map_err(|error| Failure::while_doing(&format!("cannot count snapshot {}", id.short()), error))?;
+        counted.map_err(|error| Failure::plain(format!("error walking snapshot: {}", chain(&error))))?;
         scanning.end();
     }
     drop(ticker);
-    show(args, ui, &scanning, &counter.stats(), &snapshots);
+    let mut stats = counter.stats();
+    if repository.config().version < 2 {
+        stats.total_uncompressed_size = 0; // there is no compression to compare with
+    }
+    show(args, ui, &scanning, &stats, &snapshots);
     Ok(())
 }
 
@@ -139,7 +144,8 @@ fn show(args: &Args, ui: &Ui, scanning: &Scanning, stats: &Stats, snapshots: &[L
     ui.important(&format!("Stats in {} mode:", args.mode));
     let line = |what: &str, value: String| ui.important(&format!("{what:>24}:  {value}"));
     line("Snapshots processed", format!("{:<5}", snapshots.len()).trim_end().to_owned());
-    let counts = [("Total Blob Count", message.total_blob_count), ("Total File Count", message.total_file_count)];
+    let counts =
+        [("Total Blob Count", message.total_blob_count), ("Total File Count", message.total_file_count)];
     for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
         line(what, count.to_string());
     }

@@ -1,11 +1,12 @@
 //! How what was found is shown: paths by snapshot, blobs and trees each with its places.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tresor_repo::BlobId;
 use tresor_repo::time::Zone;
 use tresor_snapshot::find::{Hits, Object};
 use tresor_snapshot::select::Listed;
-use tresor_snapshot::{Error, Node, NodeKind, gojson, mode};
+use tresor_snapshot::{Error, Node, gojson, mode};
 
 use super::Ui;
 use super::ls::write_long;
@@ -100,8 +101,11 @@ impl Hits for PathsView<'_> {
 
 fn tell_broken(ui: &Ui, snapshot: Option<&Listed>, tree: &BlobId, error: &Error) {
     let id = snapshot.map(|(id, _)| id.hex()).unwrap_or_default();
-    ui.error(&format!("cannot search tree {tree} of snapshot {id}: {}", chain(error)));
+    ui.error(&format!("Unable to load tree {tree}\n ... which belongs to snapshot {id}: {}", chain(error)));
 }
+
+/// The member of a stored node that holds the bytes of a link's target; no text within a string looks like it.
+const RAW_TARGET: &[u8] = b",\"linktarget_raw\":\"";
 
 /// The node's stored form under its path, without the name and what the name leads to.
 fn write_match(path: &[u8], node: &Node, out: &mut Vec<u8>) {
@@ -110,6 +114,7 @@ fn write_match(path: &[u8], node: &Node, out: &mut Vec<u8>) {
     if let Some(rare) = &mut shown.rare {
         rare.extended_attributes.clear();
         rare.unknown.clear();
+        (rare.device, rare.error) = (0, Box::default());
     }
     out.extend_from_slice(b"{\"path\":");
     gojson::write_string(path, out);
@@ -117,15 +122,21 @@ fn write_match(path: &[u8], node: &Node, out: &mut Vec<u8>) {
     gojson::write_string(mode::text(node.mode).as_bytes(), out);
     let mut stored = Vec::new();
     shown.write(&mut stored);
-    out.extend_from_slice(stored.strip_prefix(b"{\"name\":\"\"").unwrap_or_default());
-    if node.kind == NodeKind::File {
-        // A stored file always has a list of blobs, and a match has none.
-        let without = out.len() - b",\"content\":null}".len();
-        if out.ends_with(b",\"content\":null}") {
-            out.truncate(without);
-            out.push(b'}');
+    // Every stored node begins with its name and ends with its list of blobs, both empty here.
+    let rest = stored.strip_prefix(b"{\"name\":\"\"").unwrap_or_default();
+    let rest = rest.strip_suffix(b",\"content\":null}").unwrap_or(rest);
+    // A link's target is shown as text alone.
+    match rest.windows(RAW_TARGET.len()).position(|part| part == RAW_TARGET) {
+        Some(raw) => {
+            let after = raw + RAW_TARGET.len();
+            let end =
+                rest[after..].iter().position(|byte| *byte == b'"').map_or(rest.len(), |end| after + end + 1);
+            out.extend_from_slice(&rest[..raw]);
+            out.extend_from_slice(&rest[end..]);
         }
+        None => out.extend_from_slice(rest),
     }
+    out.push(b'}');
 }
 
 /// Blobs and trees that were found.
@@ -133,18 +144,22 @@ pub(crate) struct ObjectsView<'a> {
     ui: Arc<Ui>,
     zone: &'a Zone,
     found: u64,
+    blobs: BTreeSet<BlobId>,
 }
 
 impl<'a> ObjectsView<'a> {
     /// A view of nothing yet.
     pub(crate) fn new(ui: &Arc<Ui>, zone: &'a Zone) -> Self {
-        ObjectsView { ui: Arc::clone(ui), zone, found: 0 }
+        ObjectsView { ui: Arc::clone(ui), zone, found: 0, blobs: BTreeSet::new() }
     }
 
     /// Something was met in a snapshot.
     pub(crate) fn object(&mut self, snapshot: &Listed, object: &Object<'_>) {
         if let Object::Broken { id, error } = object {
             return tell_broken(&self.ui, Some(snapshot), id, error);
+        }
+        if let Object::Blob { id, .. } = object {
+            self.blobs.insert(*id);
         }
         let mut out = Vec::new();
         match self.ui.is_json() {
@@ -160,6 +175,11 @@ impl<'a> ObjectsView<'a> {
         if self.ui.is_json() {
             self.ui.raw(if self.found == 0 { b"[]\n" } else { b"]\n" });
         }
+    }
+
+    /// The blobs that were met.
+    pub(crate) fn blobs(&self) -> &BTreeSet<BlobId> {
+        &self.blobs
     }
 
     fn write_text(&self, (id, snapshot): &Listed, object: &Object<'_>, out: &mut Vec<u8>) {

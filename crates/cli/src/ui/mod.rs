@@ -6,11 +6,13 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod counters;
+pub(crate) mod find;
 pub(crate) mod json;
 pub(crate) mod ls;
 pub(crate) mod notes;
 pub(crate) mod progress;
 pub(crate) mod restore;
+pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod snapshots;
 pub(crate) mod forget;

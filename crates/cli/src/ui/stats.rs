@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tresor_snapshot::stats::{Counted, Mode};
 
-use super::progress::{Status, counter};
+use super::progress::Status;
 use crate::units;
 
 /// A count that is under way.
@@ -47,7 +47,9 @@ impl Scanning {
     /// The line at the end.
     pub(crate) fn last_line(&self) -> String {
         let state = self.state();
-        let line = counter(self.start.elapsed(), state.done, Some(self.snapshots), "snapshots");
+        let (elapsed, share) =
+            (units::elapsed(self.start.elapsed()), units::percent(state.done, self.snapshots));
+        let line = format!("[{elapsed}] {share}  {} / {} snapshots", state.done, self.snapshots);
         let Counted { items, bytes } = state.counted;
         let bytes = units::bytes(bytes);
         match items {

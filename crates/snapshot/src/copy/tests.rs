@@ -38,8 +38,7 @@ fn a_copy_keeps_the_first_original_and_no_parent() {
 #[test]
 fn portions_end_with_their_pack() {
     let blob = |pack: u8, offset| {
-        let place =
-            Place { pack: PackId::from_bytes([pack; 32]), offset, length: 1, uncompressed_length: 0 };
+        let place = Place { pack: PackId::from_bytes([pack; 32]), offset, length: 1, uncompressed_length: 0 };
         (BlobHandle { kind: BlobKind::Data, id: BlobId::from_bytes([0; 32]) }, place)
     };
     let blobs = [blob(1, 0), blob(1, 9), blob(1, 9 << 20), blob(2, 0), blob(2, 9)];

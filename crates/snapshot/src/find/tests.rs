@@ -9,7 +9,8 @@ fn query(patterns: &[&str], case: Case) -> Query {
 #[test]
 fn patterns_match_as_everywhere_but_without_negation() {
     let node = Node::new(&b"f"[..], NodeKind::File);
-    let matches = |pattern: &str, path: &str| query(&[pattern], Case::Sensitive).matches(path.as_bytes(), &node);
+    let matches =
+        |pattern: &str, path: &str| query(&[pattern], Case::Sensitive).matches(path.as_bytes(), &node);
     assert!(matches("f", "/a/f/b"));
     assert!(matches("!f", "/a/f"));
     assert!(matches("", "/anything"));

@@ -58,7 +58,8 @@ fn numeric_offset(text: &str) -> Option<i32> {
         ("-", digits) => (-1, digits),
         _ => return None,
     };
-    let number = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok());
+    let number =
+        |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok());
     let (hours, minutes) = digits.split_at_checked(2).filter(|_| digits.len() == 4)?;
     let (hours, minutes): (i32, i32) = (number(hours)??, number(minutes)??);
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
@@ -84,8 +85,17 @@ mod tests {
         assert_eq!(parse("2024-02-01 10:00:00 UTC").unwrap(), "2024-02-01T10:00:00Z");
         assert_eq!(parse("Thu Feb 1 10:00:00 +0000 UTC 2024").unwrap(), "2024-02-01T10:00:00Z");
         for text in [
-            "", "zz", "2024-2-1", "2024-02-01T10:00:00", "2024-02-01 10", "02/01/2024", "2024-02-30",
-            "2024-02-01 +0100", "2024-02-01 10:00 -0700", "2024-02-01 10:00:00 -7", "2024-02-01 10:00:00 ",
+            "",
+            "zz",
+            "2024-2-1",
+            "2024-02-01T10:00:00",
+            "2024-02-01 10",
+            "02/01/2024",
+            "2024-02-30",
+            "2024-02-01 +0100",
+            "2024-02-01 10:00 -0700",
+            "2024-02-01 10:00:00 -7",
+            "2024-02-01 10:00:00 ",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

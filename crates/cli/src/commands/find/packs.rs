@@ -1,9 +1,10 @@
 //! The blobs of packs that were asked for, and the packs of blobs that were.
 
 use serde::Serialize;
+use std::collections::BTreeSet;
 use tresor_repo::handle::Right;
 use tresor_repo::index::{Index, Place};
-use tresor_repo::{BlobHandle, BlobKind, FileKind, PackId, Repository};
+use tresor_repo::{BlobHandle, BlobId, BlobKind, FileKind, PackId, Repository};
 use tresor_snapshot::find::Wanted;
 
 use crate::exit::{Failure, Result};
@@ -76,11 +77,20 @@ struct NoPackMessage<'a> {
     id: &'a str,
 }
 
-/// Prints the pack of each blob and tree that was asked for.
-pub(super) fn show(session: &Session, index: &Index, blobs: &Wanted, trees: &Wanted) {
-    for (kind, wanted) in [(BlobKind::Data, blobs), (BlobKind::Tree, trees)] {
-        for text in wanted.texts() {
-            let id = tresor_repo::BlobId::from_hex(text.as_bytes());
+/// Prints the pack of each blob and tree that was asked for; a blob that was found by its short id has one too.
+pub(super) fn show(session: &Session, index: &Index, blobs: &Wanted, met: &BTreeSet<BlobId>, trees: &Wanted) {
+    let blobs = blobs.texts().flat_map(|text| {
+        let mut of_text: Vec<String> =
+            met.iter().filter(|id| text.len() == 8 && id.short() == text).map(BlobId::hex).collect();
+        if of_text.is_empty() {
+            of_text.push(text.to_owned());
+        }
+        of_text
+    });
+    let trees = trees.texts().map(str::to_owned);
+    for (kind, texts) in [(BlobKind::Data, blobs.collect::<Vec<_>>()), (BlobKind::Tree, trees.collect())] {
+        for text in &texts {
+            let id = BlobId::from_hex(text.as_bytes());
             let place = id.and_then(|id| index.find(kind, &id).map(|place| (BlobHandle { kind, id }, place)));
             match session.ui.is_json() && !session.program.is_restic() {
                 true => show_json(session, kind, text, place),
@@ -106,15 +116,12 @@ fn show_json(session: &Session, kind: BlobKind, id: &str, place: Option<(BlobHan
     });
 }
 
-fn line(
-    text: &str,
-    kind: BlobKind,
-    id: Option<tresor_repo::BlobId>,
-    place: Option<(BlobHandle, Place)>,
-) -> String {
+fn line(text: &str, kind: BlobKind, id: Option<BlobId>, place: Option<(BlobHandle, Place)>) -> String {
     let Some(id) = id else {
         let reason = if text.len() == 64 { "invalid digits in ID" } else { "invalid length for ID" };
-        return format!("Note: cannot find pack for object '{text}', unable to parse ID: {reason}: {text:?}\n");
+        return format!(
+            "Note: cannot find pack for object '{text}', unable to parse ID: {reason}: {text:?}\n"
+        );
     };
     let Some((blob, place)) = place else {
         return format!("Object {} with type {} not found in the index\n", kind.word(), id.short());

@@ -28,7 +28,7 @@ fn print<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> 
     ];
     for (word, kind) in kinds {
         let sizes = repository.list(kind)?.iter().map(|file| file.size).collect();
-        ui.error(&format!("File Type: {word}\n{}", histogram(sizes)));
+        ui.error(&format!("File Type: {word}\n{}", histogram(sizes).trim_end()));
     }
     let index = session.load_index(repository)?;
     for kind in [BlobKind::Data, BlobKind::Tree] {
@@ -46,13 +46,14 @@ fn histogram(sizes: Vec<u64>) -> String {
     sizes.iter().for_each(|size| buckets[digits(*size)] += 1);
     let total = units::bytes(sizes.iter().sum());
     let first = buckets.iter().position(|count| *count > 0).unwrap_or(0);
-    let ranges: Vec<(u64, u64)> = (0..buckets.len() as u32)
-        .map(|digits| (if digits == 0 { 0 } else { 10_u64.pow(digits) }, 10_u64.saturating_pow(digits + 1) - 1))
-        .collect();
-    let width = ranges.last().map_or(0, |(low, _)| low.to_string().len());
+    let range = |digits: u32| {
+        let low = if digits == 0 { 0 } else { 10_u64.pow(digits) };
+        format!("{low} - {} Byte", 10_u64.saturating_pow(digits + 1) - 1)
+    };
+    let width = buckets.len().checked_sub(1).map_or(0, |last| range(last as u32).len());
     let mut table = Table::new(["Size", "Count"]);
-    for (count, (low, high)) in buckets.iter().zip(&ranges).skip(first) {
-        table.row(vec![vec![format!("{low:>width$} - {high} Byte")], vec![count.to_string()]]);
+    for (digits, count) in (0_u32..).zip(&buckets).skip(first) {
+        table.row(vec![vec![format!("{:>width$}", range(digits))], vec![count.to_string()]]);
     }
     format!("Count: {}\nTotal Size: {total}\n{}", sizes.len(), table.render())
 }
