@@ -47,9 +47,11 @@ pub struct Stats {
 /// How far the count is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Nodes of this snapshot so far, or blobs of all.
-    pub items: u64,
-    /// Their bytes.
+    /// Nodes of this snapshot so far.
+    pub files: u64,
+    /// Blobs that this snapshot added so far, or all snapshots where nothing but blobs is counted.
+    pub blobs: u64,
+    /// Bytes of the nodes, or else of the blobs.
     pub bytes: u64,
 }
 
@@ -83,12 +85,13 @@ impl<'a, R: Right> Counter<'a, R> {
         }
         let (repo, index) = (self.repo, self.index);
         let mut links = HashSet::new();
-        let mut counted = Counted::default();
+        let (mut counted, blobs_before) = (Counted::default(), self.stats.total_blob_count);
         walk(repo, index, tree, &mut |path: &[u8], node: &Node| {
-            counted.items += 1;
+            self.node(path, node, &mut links);
+            counted.files += 1;
+            counted.blobs = self.stats.total_blob_count - blobs_before;
             counted.bytes += size(node);
             progress(counted);
-            self.node(path, node, &mut links);
             Ok(Descend::Into)
         })
     }
@@ -138,7 +141,7 @@ impl<'a, R: Right> Counter<'a, R> {
             let is_new = |id: &&BlobId| blobs.insert(BlobHandle { kind, id: **id });
             let new: Vec<BlobId> = ids.iter().filter(is_new).copied().collect();
             new.iter().for_each(|id| stats.blob(index, kind, id));
-            progress(Counted { items: stats.total_blob_count, bytes: stats.total_size });
+            progress(Counted { files: 0, blobs: stats.total_blob_count, bytes: stats.total_size });
             new
         };
         let visit = |_: &BlobId, bytes: Result<&[u8]>| {

@@ -104,7 +104,9 @@ impl Run<'_> {
             }
             Ok::<_, tresor_snapshot::Error>(copies)
         })?;
-        session.ui.print("");
+        if copies.len() > 1 {
+            session.ui.print("");
+        }
         for (id, snapshot) in copies {
             let saved = self.destination.save_snapshot(&copied(id, &snapshot).encode())?;
             let (saved, id) = (saved.short(), id.short());

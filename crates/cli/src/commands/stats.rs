@@ -117,7 +117,7 @@ fn count<R: Right>(args: &Args, mode: Mode, session: &Session, repository: &Repo
     }
     let ignored = &mut |ignored| selection::tell_ignored(session, &ignored);
     let snapshots = selection::choose(session, repository, &args.select, &args.ids, ignored)?;
-    let scanning = Arc::new(Scanning::new(snapshots.len(), mode));
+    let scanning = Arc::new(Scanning::new(snapshots.len()));
     let ticker = Ticker::start(ui, Arc::clone(&scanning) as _);
     let mut counter = Counter::new(repository, &index, mode);
     for (_, snapshot) in &snapshots {

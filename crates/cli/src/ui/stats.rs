@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tresor_snapshot::stats::{Counted, Mode};
+use tresor_snapshot::stats::Counted;
 
 use super::progress::Status;
 use crate::units;
@@ -10,7 +10,6 @@ use crate::units;
 /// A count that is under way.
 pub(crate) struct Scanning {
     start: Instant,
-    what: &'static str,
     snapshots: u64,
     state: Mutex<State>,
 }
@@ -23,10 +22,8 @@ struct State {
 
 impl Scanning {
     /// A count of so many snapshots.
-    pub(crate) fn new(snapshots: usize, mode: Mode) -> Self {
-        let what = if mode == Mode::RawData { "blobs" } else { "files" };
-        let state = Mutex::default();
-        Scanning { start: Instant::now(), what, snapshots: snapshots as u64, state }
+    pub(crate) fn new(snapshots: usize) -> Self {
+        Scanning { start: Instant::now(), snapshots: snapshots as u64, state: Mutex::default() }
     }
 
     /// The next snapshot begins.
@@ -50,12 +47,10 @@ impl Scanning {
         let (elapsed, share) =
             (units::elapsed(self.start.elapsed()), units::percent(state.done, self.snapshots));
         let line = format!("[{elapsed}] {share}  {} / {} snapshots", state.done, self.snapshots);
-        let Counted { items, bytes } = state.counted;
-        let bytes = units::bytes(bytes);
-        match items {
-            0 => format!("{line}, {bytes}"),
-            _ => format!("{line}, {items} {}, {bytes}", self.what),
-        }
+        let Counted { files, blobs, bytes } = state.counted;
+        let counts = [(files, "files"), (blobs, "blobs")].into_iter().filter(|(count, _)| *count > 0);
+        let counts: String = counts.map(|(count, what)| format!(", {count} {what}")).collect();
+        format!("{line}{counts}, {}", units::bytes(bytes))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,10 @@
 
 mod cat;
 mod check;
+mod copy;
+mod diff;
 mod dump;
+mod find;
 mod forget;
 mod init;
 mod key;
@@ -13,5 +16,6 @@ mod ls;
 mod pair;
 mod rewrite;
 mod snapshots;
+mod stats;
 mod table;
 mod usage;
