@@ -1,4 +1,4 @@
-//! Copies snapshots to another repository: blobs opened with one key and sealed with the other, not cut anew.
+//! Copies snapshots to another repository: blobs sealed with another key, not cut anew.
 //!
 //! What is missing is a value, shown before it is copied. The order of writes is that of a backup: packs, index,
 //! and only then the snapshots that need them.

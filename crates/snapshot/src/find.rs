@@ -1,4 +1,4 @@
-//! Finds paths by patterns and times, and blobs and trees by their ids, in one snapshot after the other.
+//! Finds paths by patterns and times, blobs and trees by ids, in one snapshot after the other.
 
 mod objects;
 #[cfg(test)]

@@ -49,7 +49,8 @@ pub struct Stats {
 pub struct Counted {
     /// Nodes of this snapshot so far.
     pub files: u64,
-    /// Blobs that this snapshot added so far, or all snapshots where nothing but blobs is counted.
+    /// Blobs of the contents that were new in this snapshot, one as often as they name it; or, where nothing but
+    /// blobs is counted, those of all snapshots.
     pub blobs: u64,
     /// Bytes of the nodes, or else of the blobs.
     pub bytes: u64,
@@ -85,18 +86,18 @@ impl<'a, R: Right> Counter<'a, R> {
         }
         let (repo, index) = (self.repo, self.index);
         let mut links = HashSet::new();
-        let (mut counted, blobs_before) = (Counted::default(), self.stats.total_blob_count);
+        let mut counted = Counted::default();
         walk(repo, index, tree, &mut |path: &[u8], node: &Node| {
-            self.node(path, node, &mut links);
+            counted.blobs += self.node(path, node, &mut links);
             counted.files += 1;
-            counted.blobs = self.stats.total_blob_count - blobs_before;
             counted.bytes += size(node);
             progress(counted);
             Ok(Descend::Into)
         })
     }
 
-    fn node(&mut self, path: &[u8], node: &Node, links: &mut HashSet<(u64, u64)>) {
+    /// Counts a node; answers how many blobs were looked at.
+    fn node(&mut self, path: &[u8], node: &Node, links: &mut HashSet<(u64, u64)>) -> u64 {
         match self.mode {
             Mode::RestoreSize => {
                 self.stats.total_file_count += 1;
@@ -106,16 +107,18 @@ impl<'a, R: Right> Counter<'a, R> {
             }
             Mode::FilesByContents | Mode::BlobsPerFile => {
                 if !self.contents.insert(content_id(node)) {
-                    return;
+                    return 0;
                 }
                 if self.mode == Mode::BlobsPerFile {
-                    return self.blobs_of(path, node);
+                    self.blobs_of(path, node);
+                    return node.blobs().len() as u64;
                 }
                 self.stats.total_file_count += 1;
                 self.stats.total_size += size(node);
             }
             Mode::RawData => {}
         }
+        0
     }
 
     fn blobs_of(&mut self, path: &[u8], node: &Node) {

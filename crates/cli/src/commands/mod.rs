@@ -94,16 +94,12 @@ impl Verb {
     pub(crate) fn speaks_json(&self) -> bool {
         match self {
             Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
+            Verb::Repair(_) | Verb::Rewrite(_) => false,
             Verb::Key(args) => args.speaks_json(),
             Verb::Backup(_)
             | Verb::Check(_)
             | Verb::Diff(_)
             | Verb::Find(_)
-            Verb::Cat(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
-            Verb::Repair(_) | Verb::Rewrite(_) => false,
-            Verb::Key(args) => args.speaks_json(),
-            Verb::Backup(_)
-            | Verb::Check(_)
             | Verb::Forget(_)
             | Verb::Init(_)
             | Verb::Ls(_)

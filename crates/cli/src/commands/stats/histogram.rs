@@ -33,7 +33,7 @@ fn print<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> 
     let index = session.load_index(repository)?;
     for kind in [BlobKind::Data, BlobKind::Tree] {
         let of_kind = index.iter().filter(|(blob, _)| blob.kind == kind);
-        let sizes = of_kind.map(|(_, place)| u64::from(place.plain_length())).collect();
+        let sizes = of_kind.map(|(_, place)| u64::from(place.length)).collect();
         ui.error(&format!("Blob Type: {}\n{}\n", kind.word(), histogram(sizes)));
     }
     Ok(())
