@@ -6,7 +6,7 @@ use tresor_snapshot::rewrite::{Repair, Repaired, Rewriter};
 use tresor_snapshot::select::Listed;
 
 use super::rewriting::{self, Changes, Mode, Rewriting};
-use super::selection::{self, SelectFlags};
+use super::selection::{self, Ignored, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 use crate::ui::Ui;
@@ -38,10 +38,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
 }
 
 fn repair_all(args: &Args, session: &Session, rewriting: &Rewriting) -> Result<u64> {
-    let ignored = &mut |ignored| selection::tell_ignored(session, &ignored);
+    let mut in_vain = Vec::new();
+    let ignored = &mut |ignored: Ignored| in_vain.push(ignored);
     let chosen = selection::choose(session, &rewriting.repository, &args.select, &args.ids, ignored)?;
-    let index = session.load_index(&rewriting.repository)?;
     let (mut rewriter, mut modified) = (Rewriter::default(), 0);
+    for ignored in &in_vain {
+        modified += u64::from(remove_if_damaged(args, session, rewriting, ignored)?);
+    }
+    let index = session.load_index(&rewriting.repository)?;
     for old in &chosen {
         session.ui.print(&format!("\n{}", old.1.describe(&old.0, &session.zone)));
         let repaired = repair(args, session, rewriting, &index, &mut rewriter, old);
@@ -56,6 +60,34 @@ fn repair_all(args: &Args, session: &Session, rewriting: &Rewriting) -> Result<u
         modified += u64::from(was_modified);
     }
     Ok(modified)
+}
+
+/// Removes a snapshot that was asked for by its id if its file is damaged, so that nobody can ever read it;
+/// tells of all else that was asked for in vain. Says whether it was removed, or would be.
+fn remove_if_damaged(
+    args: &Args,
+    session: &Session,
+    rewriting: &Rewriting,
+    ignored: &Ignored,
+) -> Result<bool> {
+    let requested = args.ids.contains(&ignored.what);
+    let id = match requested && args.forget {
+        true => selection::damaged(&rewriting.repository, &ignored.what)?,
+        false => None,
+    };
+    let Some(id) = id else {
+        selection::tell_ignored(session, ignored);
+        return Ok(false);
+    };
+    session.ui.print(&format!("\nsnapshot {}: {}", id.short(), ignored.why.message));
+    match args.dry_run {
+        true => session.ui.print("would remove damaged snapshot"),
+        false => {
+            rewriting.remove(&id)?;
+            session.ui.print(&format!("removed damaged snapshot {}", id.short()));
+        }
+    }
+    Ok(true)
 }
 
 /// Repairs one snapshot; says whether there was anything to repair.
@@ -74,7 +106,7 @@ fn repair(
     match rewriter.rewrite(&rewriting.repository, index, old.1.tree, &mut edit)? {
         None if args.dry_run => ui.print("would delete empty snapshot"),
         None => {
-            rewriting.remove(old)?;
+            rewriting.remove(&old.0)?;
             ui.print(&format!("removed empty snapshot {short}"));
         }
         Some(tree) if tree == old.1.tree => return Ok(false),

@@ -4,7 +4,7 @@ use tresor_backend::Full;
 use tresor_repo::handle::Append;
 use tresor_repo::lock::{ExclusiveLock, SharedLock};
 use tresor_repo::time::Time;
-use tresor_repo::{BlobId, Repository};
+use tresor_repo::{BlobId, Repository, SnapshotId};
 use tresor_snapshot::rewrite;
 use tresor_snapshot::select::Listed;
 use tresor_snapshot::snapshot::SnapshotSummary;
@@ -53,7 +53,7 @@ impl Rewriting {
     }
 
     /// Removes a snapshot; does nothing where nothing may be removed.
-    pub(super) fn remove(&self, (id, _): &Listed) -> Result<()> {
+    pub(super) fn remove(&self, id: &SnapshotId) -> Result<()> {
         if let Some(opened) = &self.exclusive {
             rewrite::remove(&opened.repository, id, &opened.lock)?;
         }
@@ -105,7 +105,7 @@ pub(super) fn replace(
     let new = rewriting.repository.save_snapshot(&snapshot.encode())?;
     ui.print(&format!("saved new snapshot {}", new.short()));
     if forget {
-        rewriting.remove(old)?;
+        rewriting.remove(&id)?;
         ui.print(&format!("removed old snapshot {}", id.short()));
     }
     Ok(())

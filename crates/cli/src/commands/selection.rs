@@ -245,6 +245,16 @@ fn named<R: Right>(
     }
 }
 
+/// The snapshot of this id, or beginning of one, if its file is damaged for good; `latest` is no id.
+///
+/// # Errors
+/// The snapshots cannot be listed.
+pub(crate) fn damaged<R: Right>(repository: &Repository<R>, prefix: &str) -> Result<Option<SnapshotId>> {
+    let Ok(id) = select::resolve(prefix, ids(repository)?) else { return Ok(None) };
+    let loaded = snapshots::load(repository, &id);
+    Ok(loaded.is_err_and(|error| error.is_damage()).then_some(id))
+}
+
 /// Says what was asked for in vain, for commands that go on without it.
 pub(crate) fn tell_ignored(session: &Session, ignored: &Ignored) {
     session.ui.error(&format!("Ignoring {:?}: {}", ignored.what, ignored.why.message));

@@ -223,6 +223,28 @@ fn a_lost_directory_is_empty_and_lost_content_is_cut_out() {
     }
 }
 
+#[test]
+fn a_snapshot_file_that_nobody_can_read_goes_when_it_is_named() {
+    let pair = Pair::on("v2-multi");
+    let file = fs::read_dir(pair.tresor.repository().join("snapshots")).unwrap().flatten().next().unwrap();
+    let id = file.file_name().into_string().unwrap();
+    fs::remove_file(file.path()).unwrap();
+    fs::write(file.path(), "damaged").unwrap();
+    let all = pair.tresor.ok(["repair", "snapshots", "--forget"]);
+    assert!(all.errors().starts_with(&format!("Ignoring \"{id}\": ")), "{all}");
+    for words in [&["--dry-run", "--forget", &id[..]][..], &[&id[..6]]] {
+        pair.tresor.ok(["repair", "snapshots"].iter().chain(words));
+        assert!(pair.restic.ok(["list", "snapshots"]).text().contains(&id), "{words:?}");
+    }
+    let removed = pair.tresor.ok(["repair", "snapshots", "--forget", &id[..10], "ffff"]).text();
+    assert!(
+        removed.ends_with(&format!("removed damaged snapshot {}\n\nmodified 1 snapshots\n", &id[..8])),
+        "{removed}"
+    );
+    assert_eq!(pair.restic.ok(["list", "snapshots"]).text().lines().count(), 7);
+    pair.restic.ok(["check"]);
+}
+
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     for entry in fs::read_dir(from).unwrap().flatten() {
         let target = to.join(entry.file_name());
