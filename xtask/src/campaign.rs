@@ -4,6 +4,7 @@ use crate::{Result, bench};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use tresor_testkit::filters::Forest;
 use tresor_testkit::policies::Lists;
 use tresor_testkit::{Client, Random, Run, Spec, compare_trees, fixtures, generate, mutate};
 
@@ -39,13 +40,40 @@ enum Campaign {
         #[arg(long)]
         tresor: Option<PathBuf>,
     },
+    /// Lets restic and tresor decide random patterns on a tree of provoking names; they must agree.
+    Filters {
+        /// How many pairs of a list of patterns and a path are decided at least.
+        #[arg(long, default_value_t = 20_000)]
+        pairs: usize,
+        /// What tree and patterns follow from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program to compare; built for release if not given.
+        #[arg(long)]
+        tresor: Option<PathBuf>,
+    },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.campaign {
         Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
+        Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
     }
+}
+
+/// All rounds share one tree.
+fn filters(pairs: usize, seed: u64, tresor: Option<&Path>) -> Result<()> {
+    let program = bench::program(tresor)?;
+    let mut random = Random::new(seed);
+    let forest = Forest::plant(&mut random);
+    let (mut decided, mut lists) = (0, 0);
+    while decided < pairs {
+        decided += forest.compare(&program, &mut random).map_err(|why| format!("seed {seed}: {why}"))?;
+        lists += 1;
+    }
+    println!("{decided} pairs of {lists} lists and a path are decided alike");
+    Ok(())
 }
 
 /// Every round has its own lists and its own policy.

@@ -15,6 +15,7 @@ pub mod generate;
 pub mod crash;
 pub mod recorder;
 pub mod table;
+pub mod filters;
 pub mod policies;
 
 pub use client::{Client, Run};

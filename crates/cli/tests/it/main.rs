@@ -7,6 +7,7 @@ mod check;
 mod copy;
 mod diff;
 mod dump;
+mod filters;
 mod find;
 mod forget;
 mod init;
