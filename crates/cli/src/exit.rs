@@ -56,6 +56,32 @@ impl Code {
             Code::BrokenPipe => "whoever read our output is gone",
         }
     }
+
+    /// What to do about it.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Code::Success => "Nothing. Where results were asked for, they are complete.",
+            Code::Failed => {
+                "Read the last line on standard error. `check` tells whether the repository is sound, `repair` mends it."
+            }
+            Code::Incomplete => {
+                "The snapshot was written without what could not be read; standard error names it. For `forget`: some snapshots could not be removed, run it again."
+            }
+            Code::NoRepository => {
+                "Compare `--repo` and the variables with where the repository is. `init` makes a new one; never do so where one should be."
+            }
+            Code::Locked => {
+                "Wait for the other program: `--retry-lock 10m` does. If it died, `unlock` removes its lock once it is stale."
+            }
+            Code::WrongPassword => {
+                "Compare the password with the one of this repository; `--key-hint` names a key. Without a password nobody can read the data."
+            }
+            Code::Interrupted => {
+                "Run the command again: what was stored is found and not stored twice. No lock is left behind."
+            }
+            Code::BrokenPipe => "The program that read the output ended early. Nothing was damaged.",
+        }
+    }
 }
 
 /// Why a run does not end with success.

@@ -1,8 +1,24 @@
 //! Extended options: `-o namespace.key=value`.
 
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::exit::{Failure, Result};
+
+/// An extended option that some backend reads.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Known {
+    pub(crate) key: &'static str,
+    pub(crate) description: &'static str,
+}
+
+/// Every extended option, by key.
+pub(crate) const KNOWN: [Known; 1] =
+    [known("local.connections", "how many operations run at once (default: 2)")];
+
+const fn known(key: &'static str, description: &'static str) -> Known {
+    Known { key, description }
+}
 
 /// The extended options of the command line, keys in lower case.
 #[derive(Debug, Default)]

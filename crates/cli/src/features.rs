@@ -1,19 +1,61 @@
 //! Feature flags: restic's names are understood, none of them changes what we do.
 
+use serde::Serialize;
+
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::ui::Ui;
 
-/// restic's flags, and whether each is stable: one that is stays as it is.
-const FLAGS: [(&str, bool); 7] = [
-    ("backend-error-redesign", false),
-    ("deprecate-legacy-index", true),
-    ("deprecate-s3-legacy-layout", true),
-    ("device-id-for-hardlinks", false),
-    ("explicit-s3-anonymous-auth", true),
-    ("s3-restore", false),
-    ("safe-forget-keep-tags", true),
+/// A feature flag of restic.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Flag {
+    pub(crate) name: &'static str,
+    /// alpha, beta or stable; a stable one stays as it is.
+    #[serde(rename = "type")]
+    pub(crate) stage: &'static str,
+    pub(crate) default: bool,
+    pub(crate) description: &'static str,
+}
+
+/// Every flag that restic knows, by name.
+pub(crate) const FLAGS: [Flag; 7] = [
+    flag(
+        "backend-error-redesign",
+        "beta",
+        true,
+        "requests that make no progress are given up and tried again",
+    ),
+    flag(
+        "deprecate-legacy-index",
+        "stable",
+        true,
+        "the index format of restic 0.1.0 is refused; `repair index` writes a new one",
+    ),
+    flag("deprecate-s3-legacy-layout", "stable", true, "the S3 layout of restic 0.7.0 and older is refused"),
+    flag("device-id-for-hardlinks", "alpha", false, "nodes name their device only where they are hard links"),
+    flag(
+        "explicit-s3-anonymous-auth",
+        "stable",
+        true,
+        "S3 without credentials needs `-o s3.unsafe-anonymous-auth=true`",
+    ),
+    flag(
+        "s3-restore",
+        "alpha",
+        false,
+        "objects are brought back from cold storage with `-o s3.enable-restore=true`",
+    ),
+    flag(
+        "safe-forget-keep-tags",
+        "stable",
+        true,
+        "a policy of `forget` whose tags match no snapshot does not remove them all",
+    ),
 ];
+
+const fn flag(name: &'static str, stage: &'static str, default: bool, description: &'static str) -> Flag {
+    Flag { name, stage, default, description }
+}
 
 /// Reads `a=true,b=false,c` from the environment, before anything else is looked at.
 ///
@@ -23,7 +65,7 @@ pub(crate) fn check(environment: &Environment, ui: &Ui) -> Result<()> {
     let Some(text) = environment.text("FEATURES") else { return Ok(()) };
     for word in text.split(',') {
         let (name, value) = word.split_once('=').unwrap_or((word, "true"));
-        let Some((_, stable)) = FLAGS.iter().find(|(flag, _)| *flag == name) else {
+        let Some(flag) = FLAGS.iter().find(|flag| flag.name == name) else {
             return Err(Failure::plain(format!("unknown feature flag {name:?}")));
         };
         if !matches!(
@@ -34,7 +76,7 @@ pub(crate) fn check(environment: &Environment, ui: &Ui) -> Result<()> {
                 "failed to parse value {value:?} for feature flag {name}: strconv.ParseBool: parsing {value:?}: invalid syntax"
             )));
         }
-        if *stable {
+        if flag.stage == "stable" {
             ui.error(&format!(
                 "feature flag {name:?} is always enabled and will be removed in a future release"
             ));

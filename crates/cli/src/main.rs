@@ -5,6 +5,7 @@
 
 mod environment;
 mod goflags;
+mod shells;
 mod shellwords;
 mod units;
 mod causes;
@@ -18,6 +19,7 @@ mod password;
 mod session;
 mod signals;
 mod commands;
+mod completion;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -52,6 +54,11 @@ fn main() -> ExitCode {
     let program = Program::of_process();
     let environment = Environment::of_process();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(answer) = completion::answer(program, &environment, &words) {
+        let voice = early_voice(program, false);
+        voice.raw(&answer);
+        return ExitCode::from(voice.finish().map_or(Code::BrokenPipe, |()| Code::Success) as u8);
+    }
     let cancel = Cancel::new();
     let voice = early_voice(program, false);
     let outcome = features::check(&environment, &voice).map_err(|failure| (voice, failure));
@@ -152,7 +159,7 @@ fn style(program: Program, global: &Global, environment: &Environment, verb: &Ve
     Style {
         verbosity: global.verbosity(),
         json: global.json,
-        json_replaces_text: verb.speaks_json(),
+        json_replaces_text: verb.speaks_json(program),
         fps: fps.filter(|fps| *fps > 0.0).map(|fps| fps.min(60.0)),
         terminal: Terminal::on_stdout(term.as_deref()),
         stdout_is_terminal: std::io::IsTerminal::is_terminal(&std::io::stdout()),

@@ -79,6 +79,7 @@ fn from_command(command: &str) -> Result<Secret> {
     let words = shellwords::split(command).map_err(resolving)?;
     let output = Command::new(&words[0])
         .args(&words[1..])
+        .env_remove(crate::shells::VARIABLE)
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
         .output()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tresor_backend::limit::{Limit, Rates};
 use tresor_backend::retry::Retry;
 use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
+use tresor_repo::cache::stock;
 use tresor_repo::codec::Compression;
 use tresor_repo::handle::{Append, Read, Right};
 use tresor_repo::index::Index;
@@ -31,6 +32,9 @@ use crate::ui::notes::Notes;
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The restic whose behaviour we match.
 pub(crate) const RESTIC_VERSION: &str = "0.19.1";
+
+/// A cache that nobody opened for so long is old.
+const OLD_CACHE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Under which name the program was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,8 +270,36 @@ impl Session {
     fn open<R: Right>(&self, handle: Handle<R>) -> Result<Repository<R>> {
         let repository = self.open_uncached(handle)?;
         match self.cache_base()? {
-            Some(base) => Ok(repository.with_cache(&base, &*self.monitor())),
+            Some(base) => {
+                let repository = repository.with_cache(&base, &*self.monitor());
+                self.look_after_old_caches(&base);
+                Ok(repository)
+            }
             None => Ok(repository),
+        }
+    }
+
+    /// Removes what nobody opened for a month with `--cleanup-cache`, else says on a terminal that it is there.
+    fn look_after_old_caches(&self, base: &Path) {
+        if !self.global.cleanup_cache && !self.ui.style.stdout_is_terminal {
+            return;
+        }
+        // A folder of caches that cannot be read is in nobody's way: the repository's own was opened already.
+        let caches = stock::list(base).unwrap_or_default();
+        let old: Vec<_> = caches.iter().filter(|cache| cache.unused() > OLD_CACHE).collect();
+        let (count, base, name) = (old.len(), base.display(), self.program.name());
+        if old.is_empty() {
+        } else if self.global.cleanup_cache {
+            self.ui.print_on_terminal(&format!("removing {count} old cache dirs from {base}"));
+            for cache in old {
+                if let Err(error) = cache.remove() {
+                    self.ui.error(&format!("unable to remove {}: {error}", cache.folder.display()));
+                }
+            }
+        } else {
+            self.ui.print_on_terminal(&format!(
+                "found {count} old cache directories in {base}, run `{name} cache --cleanup` to remove them"
+            ));
         }
     }
 
@@ -318,6 +350,12 @@ impl Session {
         let terminal = || std::io::IsTerminal::is_terminal(&std::io::stdin());
         let given = Sources::of(&self.global, &self.environment).resolve()?;
         Ok(!matches!(given, Given::Ask) || terminal())
+    }
+
+    /// Whether the password is at hand without anybody typing it.
+    pub(crate) fn password_needs_nobody(&self) -> bool {
+        let given = Sources::of(&self.global, &self.environment).resolve();
+        matches!(given, Ok(Given::Password(_) | Given::Empty))
     }
 
     /// A password for a repository that is to be made.

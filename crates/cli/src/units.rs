@@ -29,6 +29,15 @@ pub(crate) fn elapsed(time: Duration) -> String {
     }
 }
 
+/// A whole number that is not negative, in decimal digits; complaints are worded as Go words them.
+pub(crate) fn parse_unsigned(text: &str) -> Result<u32, String> {
+    let complaint = |what| format!("strconv.ParseUint: parsing {text:?}: {what}");
+    match text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        true => text.parse().map_err(|_| complaint("value out of range")),
+        false => Err(complaint("invalid syntax")),
+    }
+}
+
 /// A size argument: a whole number with at most one letter of b, k, m, g, t (powers of 1024).
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let shift = match text.as_bytes().last() {
@@ -110,6 +119,16 @@ mod tests {
             [(0, "0 B"), (1023, "1023 B"), (1024, "1.000 KiB"), (9254, "9.037 KiB"), (1 << 40, "1.000 TiB")]
         {
             assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn unsigned_numbers_have_digits_only() {
+        assert_eq!(parse_unsigned("042"), Ok(42));
+        for (bad, what) in
+            [("", "invalid syntax"), ("-1", "invalid syntax"), ("99999999999", "value out of range")]
+        {
+            assert!(parse_unsigned(bad).unwrap_err().ends_with(what), "{bad}");
         }
     }
 

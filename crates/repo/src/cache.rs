@@ -5,6 +5,7 @@
 //! [`Cache::distrust`] when it is wrong. Nothing in it is ever needed: a failure of the cache is a miss.
 
 mod folder;
+pub mod stock;
 
 pub use folder::{Cache, OpenedCache};
 

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     select: SelectFlags,
     /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
     /// A snapshot (its id, the beginning of one, or `latest`; perhaps with `:subfolder`), and a path in it
     #[arg(value_names = ["SNAPSHOT", "PATH"])]

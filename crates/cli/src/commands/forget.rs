@@ -74,22 +74,22 @@ struct KeepFlags {
     #[arg(short = 'y', long, value_name = "N", default_value = "0")]
     keep_yearly: Count,
     /// Keep all snapshots within this span before the newest (1y5m7d2h)
-    #[arg(long, value_name = "SPAN", default_value = "")]
+    #[arg(long, value_name = "SPAN", default_value = "", hide_default_value = true)]
     keep_within: KeepDuration,
     /// Keep one snapshot an hour within this span before the newest
-    #[arg(long, value_name = "SPAN", default_value = "")]
+    #[arg(long, value_name = "SPAN", default_value = "", hide_default_value = true)]
     keep_within_hourly: KeepDuration,
     /// Keep one snapshot a day within this span before the newest
-    #[arg(long, value_name = "SPAN", default_value = "")]
+    #[arg(long, value_name = "SPAN", default_value = "", hide_default_value = true)]
     keep_within_daily: KeepDuration,
     /// Keep one snapshot a week within this span before the newest
-    #[arg(long, value_name = "SPAN", default_value = "")]
+    #[arg(long, value_name = "SPAN", default_value = "", hide_default_value = true)]
     keep_within_weekly: KeepDuration,
     /// Keep one snapshot a month within this span before the newest
-    #[arg(long, value_name = "SPAN", default_value = "")]
+    #[arg(long, value_name = "SPAN", default_value = "", hide_default_value = true)]
     keep_within_monthly: KeepDuration,
     /// Keep one snapshot a year within this span before the newest
-    #[arg(long, value_name = "SPAN", default_value = "")]
+    #[arg(long, value_name = "SPAN", default_value = "", hide_default_value = true)]
     keep_within_yearly: KeepDuration,
     /// Keep snapshots with all of these tags, tag[,tag,…] (repeatable: with any of the lists)
     #[arg(long, value_name = "TAGS")]

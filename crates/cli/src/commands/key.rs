@@ -45,7 +45,7 @@ enum Action {
 #[derive(clap::Args)]
 struct NewArgs {
     /// Store this host name with the key (default: the machine's)
-    #[arg(long, value_name = "HOST", default_value = "")]
+    #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
     host: String,
     /// Make the new password an empty one (insecure)
     #[arg(long)]
@@ -54,7 +54,7 @@ struct NewArgs {
     #[arg(long, value_name = "FILE")]
     new_password_file: Option<PathBuf>,
     /// Store this user name with the key (default: yours)
-    #[arg(long, value_name = "USER", default_value = "")]
+    #[arg(long, value_name = "USER", default_value = "", hide_default_value = true)]
     user: String,
     #[arg(hide = true)]
     surplus: Vec<String>,

@@ -1,17 +1,22 @@
 //! The commands: one file a verb, each with its `Args` and a `run` of about a screen.
 
 pub(crate) mod backup;
+pub(crate) mod cache;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod diff;
 pub(crate) mod dump;
+pub(crate) mod explain;
+pub(crate) mod features;
 pub(crate) mod find;
 pub(crate) mod forget;
+pub(crate) mod generate;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod ls;
+pub(crate) mod options;
 mod patterns;
 pub(crate) mod prune;
 pub(crate) mod reference;
@@ -33,23 +38,28 @@ use clap::Subcommand;
 use clap::error::{ContextKind, ContextValue};
 
 use crate::exit::{Failure, Result};
-use crate::session::Session;
+use crate::session::{Program, Session};
 
 /// What the program can do.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     Backup(backup::Args),
+    Cache(cache::Args),
     Cat(cat::Args),
     Check(check::Args),
     Copy(copy::Args),
     Diff(diff::Args),
     Dump(dump::Args),
+    Explain(explain::Args),
+    Features(features::Args),
     Find(find::Args),
     Forget(forget::Args),
+    Generate(generate::Args),
     Init(init::Args),
     Key(key::Args),
     List(list::Args),
     Ls(ls::Args),
+    Options(options::Args),
     #[command(hide = true)]
     Reference(reference::Args),
     Repair(repair::Args),
@@ -71,17 +81,22 @@ impl Verb {
             Verb::Repair(args) => repair::run(&args, session),
             Verb::Restore(args) => restore::run(&args, session),
             Verb::Rewrite(args) => rewrite::run(&args, session),
+            Verb::Cache(args) => cache::run(&args, session),
             Verb::Cat(args) => cat::run(&args, session),
             Verb::Check(args) => check::run(&args, session),
             Verb::Copy(args) => copy::run(&args, session),
             Verb::Diff(args) => diff::run(&args, session),
             Verb::Dump(args) => dump::run(&args, session),
+            Verb::Explain(args) => explain::run(&args, session),
+            Verb::Features(args) => features::run(&args, session),
             Verb::Find(args) => find::run(&args, session),
             Verb::Forget(args) => forget::run(&args, session),
+            Verb::Generate(args) => generate::run(&args, crate::command_line(), session),
             Verb::Init(args) => init::run(&args, session),
             Verb::Key(args) => key::run(&args, session),
             Verb::List(args) => list::run(&args, session),
             Verb::Ls(args) => ls::run(&args, session),
+            Verb::Options(args) => options::run(&args, session),
             Verb::Snapshots(args) => snapshots::run(args, session),
             Verb::Stats(args) => stats::run(&args, session),
             Verb::Tag(args) => tag::run(&args, session),
@@ -90,17 +105,20 @@ impl Verb {
         }
     }
 
-    /// Whether `--json` replaces the text of this command.
-    pub(crate) fn speaks_json(&self) -> bool {
+    /// Whether `--json` replaces the text of this command: under our own name of every one, as restic only of some.
+    pub(crate) fn speaks_json(&self, program: Program) -> bool {
         match self {
             Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
             Verb::Repair(_) | Verb::Rewrite(_) => false,
+            Verb::Cache(_) | Verb::Features(_) | Verb::Options(_) => !program.is_restic(),
             Verb::Key(args) => args.speaks_json(),
             Verb::Backup(_)
             | Verb::Check(_)
             | Verb::Diff(_)
+            | Verb::Explain(_)
             | Verb::Find(_)
             | Verb::Forget(_)
+            | Verb::Generate(_)
             | Verb::Init(_)
             | Verb::Ls(_)
             | Verb::Restore(_)
@@ -123,7 +141,7 @@ fn refuse_arguments(session: &Session, command: &str, words: &[String]) -> Resul
     }
     let program = session.program.name();
     Err(Failure::fatal(format!(
-        "{command} takes no arguments, only flags; `{program} help {command}` lists them"
+        "the {command} command expects no arguments, only options - please see `{program} help {command}` for usage and flags"
     )))
 }
 

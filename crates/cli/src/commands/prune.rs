@@ -14,7 +14,7 @@ use crate::units;
 #[derive(clap::Args)]
 pub(crate) struct PruneFlags {
     /// Repack at most so much (with k, m, g or t)
-    #[arg(long, value_name = "SIZE", default_value = "")]
+    #[arg(long, value_name = "SIZE", default_value = "", hide_default_value = true)]
     max_repack_size: String,
     /// Leave so much unused data where it is: a size, a share of the repository (x%), or `unlimited`
     #[arg(long, value_name = "LIMIT", default_value = "5%")]
@@ -25,7 +25,7 @@ pub(crate) struct PruneFlags {
     #[arg(long, hide = true)]
     repack_small: bool,
     /// Repack packs that are smaller than this (with k, m, g or t)
-    #[arg(long, value_name = "SIZE", default_value = "")]
+    #[arg(long, value_name = "SIZE", default_value = "", hide_default_value = true)]
     repack_smaller_than: String,
     /// Repack packs with data that is not compressed
     #[arg(long)]

@@ -29,10 +29,10 @@ pub(crate) struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Say that the backup was made on this host
-    #[arg(long, value_name = "HOST", default_value = "")]
+    #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
     new_host: String,
     /// Say that the backup was made at this time (2006-01-02 15:04:05)
-    #[arg(long, value_name = "TIME", default_value = "")]
+    #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
     new_time: String,
     /// Count files and bytes for snapshots that do not say
     #[arg(short, long)]

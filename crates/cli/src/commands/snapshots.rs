@@ -16,7 +16,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     compact: bool,
     /// Show groups of snapshots that agree in these: host, paths, tags
-    #[arg(short, long, value_name = "GROUP", default_value = "")]
+    #[arg(short, long, value_name = "GROUP", default_value = "", hide_default_value = true)]
     group_by: GroupBy,
     #[command(flatten)]
     select: SelectFlags,

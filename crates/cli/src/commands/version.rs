@@ -5,6 +5,9 @@ use serde::Serialize;
 use crate::exit::Result;
 use crate::session::{PROGRAM_VERSION, RESTIC_VERSION, Session};
 
+/// What the restic that we match was compiled with: programs parse it, and refuse a line without it.
+const GO_VERSION: &str = "go1.26.4";
+
 /// Print version information
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -27,9 +30,9 @@ struct Message {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let _ = &args.ignored; // restic ignores them too
     let arch = if std::env::consts::ARCH == "x86_64" { "amd64" } else { std::env::consts::ARCH };
-    let (name, version) = match session.program.is_restic() {
-        true => ("restic", RESTIC_VERSION),
-        false => ("tresor", PROGRAM_VERSION),
+    let (name, version, compiler) = match session.program.is_restic() {
+        true => ("restic", RESTIC_VERSION, GO_VERSION),
+        false => ("tresor", PROGRAM_VERSION, "rust"),
     };
     if session.ui.is_json() {
         let restic_version = (!session.program.is_restic()).then_some(RESTIC_VERSION);
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
             message_type,
             version,
             restic_version,
-            go_version: "rust",
+            go_version: compiler,
             go_os,
             go_arch: arch,
         });
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let matching =
         if session.program.is_restic() { String::new() } else { format!(" (restic {RESTIC_VERSION})") };
     session.ui.important(&format!(
-        "{name} {version}{matching} compiled with rust on {}/{arch}",
+        "{name} {version}{matching} compiled with {compiler} on {}/{arch}",
         std::env::consts::OS
     ));
     Ok(())

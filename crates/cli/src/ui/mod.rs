@@ -77,9 +77,14 @@ impl Ui {
         self.style.json
     }
 
+    /// Whether results are JSON and nothing else.
+    pub(crate) fn json_replaces_text(&self) -> bool {
+        self.style.json && self.style.json_replaces_text
+    }
+
     /// How much text is wanted: 0 to 3; 0 where JSON replaces the text.
     pub(crate) fn verbosity(&self) -> u8 {
-        if self.style.json && self.style.json_replaces_text { 0 } else { self.style.verbosity }
+        if self.json_replaces_text() { 0 } else { self.style.verbosity }
     }
 
     /// Whether anybody sees how far an operation is: on a terminal, in JSON, at a rate that was asked for, or by `-v`.

@@ -4,6 +4,7 @@
 
 mod cat;
 mod check;
+mod completion;
 mod copy;
 mod diff;
 mod dump;

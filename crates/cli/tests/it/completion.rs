@@ -1,0 +1,127 @@
+//! What shells ask when somebody presses Tab, by our scripts and by those that restic made.
+
+use crate::pair::{Pair, TRESOR};
+use std::process::Command;
+use tresor_testkit::{Client, Run};
+
+/// Three snapshots of one file: `v2-multi` has hosts and tags.
+fn pair() -> Pair {
+    Pair::on("v2-multi")
+}
+
+/// The candidates that restic's scripts are given, without descriptions.
+fn candidates(client: &Client, words: &[&str]) -> Vec<String> {
+    let run = client.ok([&["__completeNoDesc"], words].concat());
+    let text = run.text();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    assert!(matches!(lines.pop().as_deref(), Some(":4" | ":0")), "{run}");
+    lines
+}
+
+fn strings(values: &serde_json::Value, of: impl Fn(&serde_json::Value) -> Vec<String>) -> Vec<String> {
+    let mut all: Vec<String> = values.as_array().unwrap().iter().flat_map(of).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn ids_hosts_tags_and_paths_come_from_the_repository() {
+    let pair = pair();
+    let snapshots = pair.restic.ok(["snapshots", "--json"]).json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let mut ids = strings(&snapshots, |snapshot| vec![text(&snapshot["short_id"])]);
+    ids.push("latest".into());
+    ids.sort();
+    for line in [&["ls", ""][..], &["diff", "latest", ""], &["restore", ""], &["find", "--snapshot", ""]] {
+        let mut found = candidates(&pair.tresor, line);
+        found.sort();
+        assert_eq!(found, ids, "{line:?}");
+    }
+    let begun = candidates(&pair.tresor, &["ls", &ids[0][..4]]);
+    assert_eq!(begun, [ids[0].clone()]);
+    let hosts = strings(&snapshots, |snapshot| vec![text(&snapshot["hostname"])]);
+    assert_eq!(candidates(&pair.tresor, &["snapshots", "--host", ""]), hosts);
+    let list =
+        |value: &serde_json::Value| value.as_array().map_or(Vec::new(), |a| a.iter().map(text).collect());
+    let tags = strings(&snapshots, |snapshot| list(&snapshot["tags"]));
+    assert_eq!(candidates(&pair.tresor, &["forget", "--tag", ""]), tags);
+    let paths = strings(&snapshots, |snapshot| list(&snapshot["paths"]));
+    assert_eq!(candidates(&pair.tresor, &["snapshots", "--path", ""]), paths);
+}
+
+#[test]
+fn paths_in_the_named_snapshot_are_completed() {
+    let pair = pair();
+    let listed = pair.restic.ok(["ls", "latest", "/"]).text();
+    let first = listed.lines().find(|line| line.starts_with('/')).unwrap();
+    let found = candidates(&pair.tresor, &["dump", "latest", &first[..2]]);
+    assert!(found.iter().any(|path| path.trim_end_matches('/') == first), "{found:?} {first}");
+}
+
+#[test]
+fn nothing_is_asked_and_nothing_is_written_for_a_completion() {
+    let pair = pair();
+    let nobody = Client::tresor(TRESOR, pair.tresor.repository()).password("");
+    assert_eq!(candidates(&nobody, &["ls", ""]), [] as [&str; 0]);
+    assert_eq!(candidates(&Client::tresor(TRESOR, "no-such-folder"), &["ls", ""]), [] as [&str; 0]);
+    assert_eq!(candidates(&pair.tresor, &["snapsh"]), ["snapshots"]);
+    assert_eq!(pair.restic.ok(["list", "locks"]).text(), "");
+}
+
+#[test]
+fn bash_completes_with_the_script_of_generate() {
+    let pair = pair();
+    let script = pair.tresor.ok(["generate", "--bash-completion", "-"]).text();
+    let drive = r#"
+        COMP_WORDS=(tresor snapshots --host ''); COMP_CWORD=3; COMP_TYPE=9
+        _clap_complete_tresor tresor '' --host
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(TRESOR, folder.path().join("tresor")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", &format!("{script}\n{drive}")]).env_clear().env("PATH", path);
+    bash.env("HOME", folder.path()).env("RESTIC_REPOSITORY", pair.tresor.repository());
+    bash.env("RESTIC_PASSWORD_COMMAND", format!("cat {}/password", folder.path().display()));
+    std::fs::write(folder.path().join("password"), fixture_password()).unwrap();
+    let hosts = candidates(&pair.tresor, &["snapshots", "--host", ""]);
+    assert_eq!(Run::of(&mut bash).ok().text().lines().collect::<Vec<_>>(), hosts);
+}
+
+fn fixture_password() -> String {
+    tresor_testkit::fixtures::unpack("v2-multi").facts.password.clone()
+}
+
+#[test]
+fn man_pages_are_there_for_every_command() {
+    let pair = pair();
+    let folder = tempfile::tempdir().unwrap();
+    pair.tresor.ok(["generate", "--man", folder.path().to_str().unwrap()]);
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("tresor.1").contains("EXIT STATUS"));
+    assert!(page("tresor-key-add.1").contains("new\\-password\\-file"));
+    let under_our_name: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "tresor-explain.1")
+        .collect();
+    let theirs = tempfile::tempdir().unwrap();
+    pair.restic.ok(["generate", "--man", theirs.path().to_str().unwrap()]);
+    for entry in std::fs::read_dir(theirs.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap().replace("restic", "tresor");
+        let is_missing = !under_our_name.contains(&name);
+        assert!(!is_missing || LATER.contains(&name.as_str()), "{name} is missing");
+    }
+}
+
+/// Commands that are still to come.
+const LATER: [&str; 6] = [
+    "tresor-migrate.1",
+    "tresor-mount.1",
+    "tresor-prune.1",
+    "tresor-recover.1",
+    "tresor-repair-index.1",
+    "tresor-repair-packs.1",
+];
