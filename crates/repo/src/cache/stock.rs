@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock;
 
 /// What the name of a temporary cache of `check` begins with.
 const OF_A_CHECK: &str = "restic-check-cache-";
@@ -26,7 +28,9 @@ impl Stocked {
 
     /// How long nobody has opened it; nothing if the clock was set back.
     pub fn unused(&self) -> Duration {
-        SystemTime::now().duration_since(self.last_used).unwrap_or_default()
+        let (seconds, nanoseconds) = clock::now();
+        let now = UNIX_EPOCH + Duration::new(seconds.unsigned_abs(), nanoseconds);
+        now.duration_since(self.last_used).unwrap_or_default()
     }
 
     /// Bytes of the files in it; reads every folder. What vanishes meanwhile counts as nothing.
