@@ -152,6 +152,12 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// A file that must go before anything else may go cannot be removed; who removed it was told why.
+    #[error("{file} cannot be removed")]
+    NotRemoved {
+        /// Which.
+        file: FileName,
+    },
     /// The wish cannot be granted for a reason in words (removing the key in use, say).
     #[error("{0}")]
     Refused(String),

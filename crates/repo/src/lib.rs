@@ -34,6 +34,7 @@ pub mod load;
 pub mod upload;
 pub mod check;
 pub mod remove;
+pub mod reindex;
 pub mod prune;
 
 pub use blob::{BlobHandle, BlobKind};

@@ -85,4 +85,14 @@ pub enum Phase {
     Verify,
     /// Packs of another repository whose blobs are being copied.
     Copy,
+    /// Packs whose future is being decided.
+    PlanPacks,
+    /// Packs whose blobs move to new ones.
+    Repack,
+    /// Old index files being merged into new ones.
+    Reindex,
+    /// Old index files being removed.
+    RemoveIndex,
+    /// Packs being removed.
+    RemovePacks,
 }

@@ -4,8 +4,12 @@ use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
 use crate::id::KeyId;
+use crate::lock::{ExclusiveLock, Gate, LockOptions, Owner, Pace};
+use crate::monitor::{Monitor, Silent};
 use crate::repository::{Options, Repository};
+use crate::time::Zone;
 use std::sync::Arc;
+use std::time::Duration;
 use tresor_backend::memory::Memory;
 use tresor_backend::{
     Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Full, Handle, Listed,
@@ -36,7 +40,23 @@ pub(crate) fn repository(
     )
 }
 
-/// Fails to save the files that `refuse` names.
+/// An exclusive lock of its own, taken without waiting.
+pub(crate) fn lock(repository: &Repository<Full>) -> ExclusiveLock {
+    let owner =
+        Owner { hostname: "vm".into(), username: "me".into(), pid: std::process::id(), uid: 0, gid: 0 };
+    let options = LockOptions {
+        owner,
+        zone: Zone::utc(),
+        retry: Duration::ZERO,
+        pace: Pace { double_check: Duration::ZERO, ..Pace::default() },
+        gate: Gate::default(),
+        cancel: repository.cancel().clone(),
+    };
+    let silent: Arc<dyn Monitor> = Arc::new(Silent);
+    repository.lock_exclusive(&options, &silent).unwrap()
+}
+
+/// Fails to save and to remove the files that `refuse` names.
 pub(crate) struct Refusing<F> {
     pub(crate) inner: Memory,
     pub(crate) refuse: F,
@@ -71,7 +91,10 @@ impl<F: Fn(FileName) -> bool + Send + Sync> Backend for Refusing<F> {
         self.inner.list(kind, each)
     }
     fn remove(&self, file: FileName) -> Result<()> {
-        self.inner.remove(file)
+        match (self.refuse)(file) {
+            true => Err(Error::new(ErrorKind::Denied, "remove", file)),
+            false => self.inner.remove(file),
+        }
     }
 }
 

@@ -28,18 +28,31 @@ impl IndexFile {
         self.packs.iter().copied()
     }
 
+    /// The entries of the pack at this position in its list, in order of offset.
+    pub(crate) fn entries_of(&self, number: usize) -> Vec<Entry> {
+        let mut entries: Vec<Entry> =
+            BlobKind::ALL.into_iter().flat_map(|kind| self.rows_of(kind, number)).collect();
+        entries.sort_unstable_by_key(|entry| (entry.offset, entry.blob));
+        entries.dedup();
+        entries
+    }
+
+    fn rows_of(&self, kind: BlobKind, number: usize) -> impl Iterator<Item = Entry> + '_ {
+        let rows = &self.rows[kind as usize]; // as they were read: pack after pack
+        let first = rows.partition_point(|row| (row.spot.pack as usize) < number);
+        let of_pack = rows[first..].iter().take_while(move |row| row.spot.pack as usize == number);
+        of_pack.map(move |Row { id, spot }| Entry {
+            blob: BlobHandle { kind, id: BlobId::from_bytes(*id) },
+            offset: spot.offset,
+            length: spot.length,
+            uncompressed_length: spot.uncompressed_length,
+        })
+    }
+
     /// What it says of the pack at this position in its list.
     pub(crate) fn said_of(&self, number: usize) -> BTreeSet<(BlobHandle, u32, u32, u32)> {
-        let of_kind = |kind: BlobKind| {
-            let rows = &self.rows[kind as usize]; // as they were read: pack after pack
-            let first = rows.partition_point(|row| (row.spot.pack as usize) < number);
-            let of_pack = rows[first..].iter().take_while(move |row| row.spot.pack as usize == number);
-            of_pack.map(move |Row { id, spot }| {
-                let blob = BlobHandle { kind, id: BlobId::from_bytes(*id) };
-                (blob, spot.offset, spot.length, spot.uncompressed_length)
-            })
-        };
-        BlobKind::ALL.into_iter().flat_map(of_kind).collect()
+        let said = |entry: Entry| (entry.blob, entry.offset, entry.length, entry.uncompressed_length);
+        BlobKind::ALL.into_iter().flat_map(|kind| self.rows_of(kind, number)).map(said).collect()
     }
 }
 

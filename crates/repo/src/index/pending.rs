@@ -4,7 +4,7 @@ use crate::id::PackId;
 use crate::pack::Entry;
 
 /// So many blobs are worth an index file.
-const MANY_BLOBS: usize = 50_000;
+pub(crate) const MANY_BLOBS: usize = 50_000;
 /// So many seconds after its first pack, an index file is due.
 const LONG: i64 = 10 * 60;
 

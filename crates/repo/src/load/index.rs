@@ -70,7 +70,8 @@ impl<R: Right> Repository<R> {
         Ok(loaded)
     }
 
-    fn load_index_file(&self, id: IndexId) -> Result<IndexFile> {
+    /// Loads and decodes one index file.
+    pub(crate) fn load_index_file(&self, id: IndexId) -> Result<IndexFile> {
         not_cancelled(self.cancel())?;
         let json = self.load_file(FileKind::Index, id.id())?;
         let bad = |cause: serde_json::Error| Error::Format { file: id.file(), what: cause.to_string() };
