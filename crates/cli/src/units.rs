@@ -56,7 +56,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     i64::try_from(size)
         .ok()
         .and_then(|size| u64::try_from(size).ok())
-        .ok_or_else(|| format!("ParseSize: {text:?} is out of range"))
+        .ok_or_else(|| format!("ParseSize: {text:?}: value out of range"))
 }
 
 /// A duration in Go's form: `1h30m`, `5m`, `1.5s`, `300ms`; a bare number but 0 is an error.

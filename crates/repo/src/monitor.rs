@@ -1,5 +1,6 @@
 //! Whom a long operation tells how it fares.
 
+use crate::id::PackId;
 use std::fmt;
 
 /// Receives what a long operation has to tell; every method may be called from several threads.
@@ -62,6 +63,11 @@ pub enum Note {
         /// Where.
         folder: std::path::PathBuf,
     },
+    /// A pack that no index file names; a prune removes it.
+    UnindexedPack {
+        /// Which.
+        pack: PackId,
+    },
     /// A lock could not be refreshed this time.
     LockNotRefreshed {
         /// Why.
@@ -93,6 +99,12 @@ pub enum Phase {
     Reindex,
     /// Old index files being removed.
     RemoveIndex,
-    /// Packs being removed.
+    /// All index files being removed, before there are others.
+    RemoveWholeIndex,
+    /// Packs being named in a new index that is made from memory.
+    SaveIndex,
+    /// Packs being removed that no index file names.
+    RemoveUnindexed,
+    /// Packs being removed that no index file names any more.
     RemovePacks,
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::id::{IndexId, PackId};
+use crate::index::Index;
 use crate::index::file::{IndexFile, encode};
 use crate::index::pending::{MANY_BLOBS, Pending};
 use crate::lock::ExclusiveLock;
@@ -62,7 +63,7 @@ impl Repository<Full> {
         rewriting.rewrite(&read, monitor)?;
         monitor.end(Phase::Reindex);
         let obsolete = rewriting.finish()?;
-        self.remove_index_files(&obsolete, lock, monitor, removed)
+        self.remove_index_files(&obsolete, Phase::RemoveIndex, lock, monitor, removed)
     }
 
     /// Removes index files, of which `removed` hears; those that cannot be removed do not stop the others.
@@ -72,6 +73,7 @@ impl Repository<Full> {
     pub(crate) fn remove_index_files(
         &self,
         obsolete: &[IndexId],
+        phase: Phase,
         lock: &ExclusiveLock,
         monitor: &dyn Monitor,
         removed: &Removed<'_>,
@@ -81,19 +83,60 @@ impl Repository<Full> {
         }
         let failed = Mutex::new(None);
         let files: Vec<FileName> = obsolete.iter().map(IndexId::file).collect();
-        monitor.begin(Phase::RemoveIndex, Some(files.len() as u64));
+        monitor.begin(phase, Some(files.len() as u64));
         self.remove_files(&files, lock, &|file, ended| {
-            monitor.advance(Phase::RemoveIndex, 1);
+            monitor.advance(phase, 1);
             if ended.is_err() {
                 failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(file);
             }
             removed(file, ended);
         })?;
-        monitor.end(Phase::RemoveIndex);
+        monitor.end(phase);
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(file) => Err(Error::NotRemoved { file }),
             None => Ok(()),
         }
+    }
+}
+
+impl Repository<Full> {
+    /// Saves index files that say of the packs that stay what `index` says of them; without a look at other files.
+    ///
+    /// Progress: [`Phase::SaveIndex`] for each pack.
+    pub(crate) fn save_index_of(
+        &self,
+        index: &Index,
+        stays: &dyn Fn(&PackId) -> bool,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        let by_pack = index.by_pack();
+        let packs: Vec<PackId> =
+            index.packs().filter(|pack| stays(pack) && by_pack.blobs(pack).len() > 0).collect();
+        let mut pending = Pending::default();
+        monitor.begin(Phase::SaveIndex, Some(packs.len() as u64));
+        for pack in packs {
+            let entries = by_pack.blobs(&pack).map(|(blob, place)| place.entry(blob)).collect();
+            if let Some(due) = pending.add(pack, entries, 0) {
+                self.save_index_file(&due)?;
+            }
+            monitor.advance(Phase::SaveIndex, 1);
+        }
+        self.save_index_file(&pending.take())?;
+        monitor.end(Phase::SaveIndex);
+        Ok(())
+    }
+
+    /// Saves an index file, if there is anything to say.
+    fn save_index_file(&self, packs: &[(PackId, Vec<Entry>)]) -> Result<()> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        if self.cancel().is_set() {
+            return Err(Error::Cancelled);
+        }
+        let mut json = Vec::new();
+        encode(packs, &mut json);
+        self.save_file(FileKind::Index, &json).map(drop)
     }
 }
 
@@ -124,7 +167,7 @@ impl<'a> Rewriting<'a> {
                 state.said.insert(pack, None);
                 state.pending.add(pack, entries, 0)
             });
-            self.save(due.unwrap_or_default())?;
+            self.repository.save_index_file(&due.unwrap_or_default())?;
         }
         Ok(())
     }
@@ -171,26 +214,14 @@ impl<'a> Rewriting<'a> {
             state.obsolete.push(id);
             state.take_over(said)
         });
-        due.into_iter().try_for_each(|packs| self.save(packs))
+        due.into_iter().try_for_each(|packs| self.repository.save_index_file(&packs))
     }
 
     /// Saves the last file; answers with the files that are of no use any more.
     fn finish(self) -> Result<Vec<IndexId>> {
         let packs = self.with(|state| state.pending.take());
-        self.save(packs)?;
+        self.repository.save_index_file(&packs)?;
         Ok(self.with(|state| std::mem::take(&mut state.obsolete)))
-    }
-
-    fn save(&self, packs: Vec<(PackId, Vec<Entry>)>) -> Result<()> {
-        if packs.is_empty() {
-            return Ok(());
-        }
-        if self.repository.cancel().is_set() {
-            return Err(Error::Cancelled);
-        }
-        let mut json = Vec::new();
-        encode(&packs, &mut json);
-        self.repository.save_file(FileKind::Index, &json).map(drop)
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {

@@ -3,9 +3,13 @@
 use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
-use crate::id::KeyId;
+use crate::id::{KeyId, PackId};
+use crate::index::Index;
+use crate::index::file::{decode, encode};
+use crate::index::merge::merge;
 use crate::lock::{ExclusiveLock, Gate, LockOptions, Owner, Pace};
 use crate::monitor::{Monitor, Silent};
+use crate::pack::Entry;
 use crate::repository::{Options, Repository};
 use crate::time::Zone;
 use std::sync::Arc;
@@ -96,6 +100,13 @@ impl<F: Fn(FileName) -> bool + Send + Sync> Backend for Refusing<F> {
             false => self.inner.remove(file),
         }
     }
+}
+
+/// An index that names these packs.
+pub(crate) fn index_of(packs: &[(PackId, Vec<Entry>)]) -> Index {
+    let mut json = Vec::new();
+    encode(packs, &mut json);
+    merge(vec![decode(&json, 2).unwrap()]).unwrap()
 }
 
 /// Numbers that are the same in every run: xorshift.

@@ -20,6 +20,7 @@ pub mod snapshots;
 pub mod trees;
 pub mod walk;
 pub mod rewrite;
+pub mod used;
 pub mod check;
 pub mod dump;
 pub mod diff;

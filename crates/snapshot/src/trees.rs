@@ -135,7 +135,7 @@ impl Queue {
             }
         }
         state.open[root] -= 1;
-        state.done += usize::from(state.open[root] == 0);
+        state.done += usize::from(state.open[root] == 0 && state.failed.is_none());
         self.changed.notify_all();
         std::mem::take(&mut state.done)
     }

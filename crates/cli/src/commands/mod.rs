@@ -60,6 +60,7 @@ pub(crate) enum Verb {
     List(list::Args),
     Ls(ls::Args),
     Options(options::Args),
+    Prune(prune::Args),
     #[command(hide = true)]
     Reference(reference::Args),
     Repair(repair::Args),
@@ -97,6 +98,7 @@ impl Verb {
             Verb::List(args) => list::run(&args, session),
             Verb::Ls(args) => ls::run(&args, session),
             Verb::Options(args) => options::run(&args, session),
+            Verb::Prune(args) => prune::run(&args, session),
             Verb::Snapshots(args) => snapshots::run(args, session),
             Verb::Stats(args) => stats::run(&args, session),
             Verb::Tag(args) => tag::run(&args, session),
@@ -110,7 +112,7 @@ impl Verb {
         match self {
             Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
             Verb::Repair(_) | Verb::Rewrite(_) => false,
-            Verb::Cache(_) | Verb::Features(_) | Verb::Options(_) => !program.is_restic(),
+            Verb::Cache(_) | Verb::Features(_) | Verb::Options(_) | Verb::Prune(_) => !program.is_restic(),
             Verb::Key(args) => args.speaks_json(),
             Verb::Backup(_)
             | Verb::Check(_)

@@ -58,6 +58,11 @@ impl Counters {
             Phase::Snapshots => "snapshots",
             Phase::Verify => "files",
             Phase::Copy => "packs copied",
+            Phase::PlanPacks | Phase::SaveIndex => "packs processed",
+            Phase::Repack => "packs repacked",
+            Phase::Reindex => "indexes processed",
+            Phase::RemoveIndex => "old indexes deleted",
+            Phase::RemoveWholeIndex | Phase::RemoveUnindexed | Phase::RemovePacks => "files deleted",
             _ => "packs",
         };
         counter(running.start.elapsed(), self.done.load(Relaxed), running.total, what)

@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod ls;
 pub(crate) mod notes;
 pub(crate) mod progress;
+pub(crate) mod prune;
 pub(crate) mod restore;
 pub(crate) mod stats;
 pub(crate) mod table;

@@ -73,7 +73,7 @@ pub(crate) fn counter(elapsed: Duration, done: u64, total: Option<u64>, what: &s
     let time = units::elapsed(elapsed);
     match total {
         Some(total) if total > 0 => {
-            format!("[{time}] {:>7}  {done} / {total} {what}", units::percent(done, total))
+            format!("[{time}] {}  {done} / {total} {what}", units::percent(done, total))
         }
         _ => format!("[{time}]          {done} {what}"),
     }
@@ -88,7 +88,7 @@ mod tests {
         let check =
             |done, total, expect: &str| assert_eq!(counter(Duration::ZERO, done, total, "packs"), expect);
         check(5, Some(5), "[0:00] 100.00%  5 / 5 packs");
-        check(1, Some(3), "[0:00]  33.33%  1 / 3 packs");
+        check(1, Some(3), "[0:00] 33.33%  1 / 3 packs");
         check(0, Some(0), "[0:00]          0 packs");
     }
 }

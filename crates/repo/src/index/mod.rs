@@ -6,11 +6,13 @@
 
 mod by_pack;
 mod columns;
+mod marks;
 pub(crate) mod file;
 pub(crate) mod merge;
 pub(crate) mod pending;
 
 pub use by_pack::{ByPack, PackTotals};
+pub use marks::Marks;
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::id::{BlobId, PackId};

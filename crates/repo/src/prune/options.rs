@@ -1,7 +1,5 @@
 //! What a prune is allowed to do and to leave.
 
-use crate::id::RepoId;
-
 /// How much unused data may stay in packs that are in use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxUnused {
@@ -26,9 +24,9 @@ pub struct PruneOptions {
     pub repack_uncompressed: bool,
     /// Packs below this size are small; by default it follows from the sizes that there are.
     pub repack_smaller_than: Option<u64>,
-    /// Names this repository if it has no free space left: nothing is repacked, and the index is removed
-    /// before the packs and written after.
-    pub recover_without_space: Option<RepoId>,
+    /// Whether there is no free space left: then nothing is repacked, and the index is removed before the
+    /// packs and written after.
+    pub recover_without_space: bool,
 }
 
 impl Default for PruneOptions {
@@ -39,7 +37,7 @@ impl Default for PruneOptions {
             repack_cacheable_only: false,
             repack_uncompressed: false,
             repack_smaller_than: None,
-            recover_without_space: None,
+            recover_without_space: false,
         }
     }
 }
