@@ -16,6 +16,7 @@ mod key;
 mod locks;
 mod ls;
 mod pair;
+mod prune;
 mod rewrite;
 mod snapshots;
 mod stats;

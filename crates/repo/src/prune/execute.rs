@@ -101,3 +101,6 @@ impl Repository<Full> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,10 @@ impl<'a, R: MayAppend> Finisher<'a, R> {
     /// Finishes packs until the queue ends; after a failure, only takes them.
     pub(super) fn run(&self, queue: Receiver<OpenPack>) {
         for pack in queue {
-            if let Err(error) = self.outcome.check().and_then(|()| self.finish(pack)) {
+            // If the work itself failed, its own error is the one to report.
+            if self.outcome.check().is_ok()
+                && let Err(error) = self.finish(pack)
+            {
                 self.outcome.fail(error);
             }
         }

@@ -264,3 +264,20 @@ fn damage_to_one_copy_is_survived_and_to_all_is_told() {
     }
     assert_eq!(failed, [id; 2]);
 }
+
+#[test]
+fn the_error_of_the_work_is_reported_even_while_packs_wait() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| ());
+    let mut numbers = Numbers(5);
+    for _ in 0..20 {
+        let ended = repository.upload(&Index::default(), |upload| {
+            let mut saver = upload.saver();
+            for _ in 0..12 {
+                saver.save_blob(BlobKind::Data, &numbers.bytes(30_000, 256))?;
+            }
+            Err::<(), Error>(Error::Refused("the work's own reason".into()))
+        });
+        assert!(matches!(ended, Err(Error::Refused(_))), "{ended:?}");
+    }
+}

@@ -16,7 +16,7 @@ use tresor_testkit::fixtures::noise;
 
 const PASSWORD: &str = "crash";
 
-fn init(backend: &Arc<Memory>) {
+pub(crate) fn init(backend: &Arc<Memory>) {
     let key = NewKey {
         username: String::new(),
         hostname: String::new(),
@@ -27,32 +27,42 @@ fn init(backend: &Arc<Memory>) {
     Repository::init(Handle::new(backend.clone()), &password(PASSWORD), &new, options()).unwrap();
 }
 
-fn open(backend: Arc<dyn Backend>) -> Repository<Full> {
+pub(crate) fn open(backend: Arc<dyn Backend>) -> Repository<Full> {
     let mut options = options();
     options.pack_size = 32 * 1024;
     Repository::open(Handle::new(backend), &password(PASSWORD), None, options, &Strict).unwrap()
 }
 
-fn save(repository: &Repository<Full>, index: &Index, blobs: &[Vec<u8>]) -> Result<u64> {
+pub(crate) fn save(repository: &Repository<Full>, index: &Index, blobs: &[Vec<u8>]) -> Result<u64> {
     let saved = repository.upload(index, |upload| {
         let mut saver = upload.saver();
         blobs
             .iter()
             .enumerate()
-            .try_for_each(|(number, plain)| saver.save_blob(BlobKind::ALL[number % 2], plain).map(drop))
+            .try_for_each(|(number, plain)| saver.save_blob(kind(number), plain).map(drop))
     });
     saved.map(|((), uploaded)| uploaded.data_blobs + uploaded.tree_blobs)
 }
 
-fn check_all_there(repository: &Repository<Full>, blobs: &[Vec<u8>]) {
+pub(crate) fn check_all_there(repository: &Repository<Full>, blobs: &[Vec<u8>]) {
+    let named: Vec<_> = blobs.iter().enumerate().map(|(number, plain)| (kind(number), &plain[..])).collect();
+    check_these_there(repository, &named);
+}
+
+/// Of which kind the blob with this number is.
+pub(crate) fn kind(number: usize) -> BlobKind {
+    BlobKind::ALL[number % 2]
+}
+
+pub(crate) fn check_these_there(repository: &Repository<Full>, blobs: &[(BlobKind, &[u8])]) {
     let (index, mut findings) = repository.check_index(&Strict).unwrap();
     findings.extend(repository.check_packs(&index, &Strict).unwrap());
     let packs: Vec<PackId> = index.packs().collect();
     repository.check_pack_contents(&index, &packs, &Strict, &|finding| panic!("{finding}")).unwrap();
     assert!(findings.iter().all(|finding| finding.severity() == Severity::Hint), "{findings:?}");
-    for (number, plain) in blobs.iter().enumerate() {
-        let loaded = repository.load_blob(&index, BlobKind::ALL[number % 2], &BlobId::of(plain));
-        assert_eq!(&loaded.unwrap(), plain);
+    for &(kind, plain) in blobs {
+        let loaded = repository.load_blob(&index, kind, &BlobId::of(plain));
+        assert_eq!(loaded.unwrap(), plain);
     }
 }
 

@@ -5,6 +5,7 @@
 mod crash;
 mod fixtures;
 mod packs;
+mod prune;
 mod restic;
 
 use std::path::Path;

@@ -12,4 +12,5 @@ mod restore_hostile;
 mod restore_restic;
 mod store;
 mod stored_forms;
+mod used;
 mod walk;
