@@ -14,6 +14,7 @@ pub mod compare;
 pub mod generate;
 pub mod crash;
 pub mod recorder;
+pub mod locks;
 pub mod table;
 pub mod filters;
 pub mod policies;

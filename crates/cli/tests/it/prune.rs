@@ -195,6 +195,43 @@ fn a_pack_that_is_gone_and_not_needed_is_forgotten() {
 }
 
 #[test]
+fn a_copy_in_a_pack_that_is_gone_is_none() {
+    // Two backups at a time, on two copies of one repository: both have the file, each in a pack with another.
+    let (first, second) = (fixtures::empty_repository(), fixtures::empty_repository());
+    let source = TestTree::new().file("twice", fixtures::noise(1, 5000));
+    for (repository, other) in [(&first, "one"), (&second, "two")] {
+        let restic = Client::restic(&repository.path).within(source.path());
+        fs::write(source.join(other), other.repeat(700)).unwrap();
+        restic.ok(["backup", "-q", "--host", other, "twice", other]);
+    }
+    let gone = files(&second.path, "data");
+    copy(&second.path, &first.path);
+    let tresor = Client::tresor(TRESOR, &first.path);
+    tresor.ok(["forget", "-q", "--unsafe-allow-remove-all", "--host", "two"]);
+    for pack in gone {
+        fs::remove_file(first.path.join(pack)).unwrap();
+    }
+    let run = tresor.ok(["prune", "--max-unused", "0"]);
+    assert!(run.errors().contains("will forget missing pack file"), "{run}");
+    let restic = Client::restic(&first.path);
+    restic.ok(["check", "--read-data"]);
+    let dumped = restic.within(source.path()).ok(["dump", "latest", "/twice"]);
+    assert_eq!(dumped.stdout, fixtures::noise(1, 5000));
+}
+
+#[test]
+fn what_nobody_can_read_stops_it_before_anything_changes() {
+    for kind in ["snapshots", "index"] {
+        let pair = Pair::on("v2-garbage");
+        fs::write(pair.tresor.repository().join(kind).join("11".repeat(32)), [7; 300]).unwrap();
+        let before = files(pair.tresor.repository(), "");
+        let refused = pair.tresor.run(["prune"]).exits(1);
+        pair.restic.run(["prune"]).exits(1);
+        assert_eq!(files(pair.tresor.repository(), ""), before, "{refused}");
+    }
+}
+
+#[test]
 fn a_full_repository_is_recovered_by_its_id() {
     let pair = Pair::apart("v2-garbage");
     let id = pair.tresor.ok(["cat", "config"]).json()["id"].as_str().unwrap().to_owned();

@@ -10,15 +10,12 @@ mod restic;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tresor_backend::local::{CONNECTIONS, Local};
 use tresor_backend::{Cancel, Full, Handle};
 use tresor_repo::codec::Compression;
 use tresor_repo::keyfile::Password;
-use tresor_repo::lock::{ExclusiveLock, Gate, LockOptions, Owner, Pace};
 use tresor_repo::monitor::{Monitor, Problem};
 use tresor_repo::repository::Options;
-use tresor_repo::time::Zone;
 use tresor_repo::{Repository, Result};
 
 /// Every problem is one too many.
@@ -51,26 +48,4 @@ fn password(text: &str) -> Password {
 
 fn open(path: &Path, with: &str) -> Result<Repository<Full>> {
     Repository::open(handle(path), &password(with), None, options(), &Strict)
-}
-
-/// An exclusive lock, taken without waiting; of another machine, as restic would send us a signal to see
-/// whether we are alive.
-fn lock(repository: &Repository<Full>) -> ExclusiveLock {
-    let owner = Owner {
-        hostname: "elsewhere".into(),
-        username: "tester".into(),
-        pid: std::process::id(),
-        uid: 1,
-        gid: 2,
-    };
-    let options = LockOptions {
-        owner,
-        zone: Zone::utc(),
-        retry: Duration::ZERO,
-        pace: Pace { double_check: Duration::ZERO, ..Pace::default() },
-        gate: Gate::default(),
-        cancel: repository.cancel().clone(),
-    };
-    let monitor: Arc<dyn Monitor> = Arc::new(Strict);
-    repository.lock_exclusive(&options, &monitor).expect("nobody else uses the repository")
 }

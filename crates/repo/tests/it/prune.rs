@@ -1,7 +1,7 @@
 //! A prune may end at any of its writes, and damage may stop it: what is needed is there.
 
+use crate::Strict;
 use crate::crash::{check_all_there, check_these_there, init, kind, open, save};
-use crate::{Strict, lock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tresor_backend::memory::Memory;
@@ -13,6 +13,7 @@ use tresor_repo::{BlobId, BlobKind, Error, PackId, Repository, Result, SnapshotI
 use tresor_testkit::Recorder;
 use tresor_testkit::crash::{CrashBackend, LastWrite};
 use tresor_testkit::fixtures::noise;
+use tresor_testkit::locks::exclusive as lock;
 
 /// A repository of packs that are used, unused, partly used and in no index, some blobs in two packs.
 struct Scene {

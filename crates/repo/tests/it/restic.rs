@@ -52,7 +52,7 @@ fn keys_go_both_ways() {
     assert_eq!((current.len(), &current[0]["id"]), (1, &Value::from(added.hex())));
     restic.run_with_input(["key", "add"], b"theirs\n").ok();
     assert_eq!(open(folder.path(), "theirs").unwrap().keys(&Strict).unwrap().len(), 3);
-    let lock = crate::lock(&ours);
+    let lock = tresor_testkit::locks::exclusive(&ours);
     ours.change_password(&password("changed"), &new_key(KeyCost::Exact { n: 2, r: 1, p: 1 }), &lock).unwrap();
     lock.release().unwrap();
     restic.run(["cat", "config"]).exits(12);
@@ -65,7 +65,7 @@ fn locks_are_seen_by_both() {
     let restic = Client::restic(folder.path());
     restic.ok(["init"]);
     let ours = open(folder.path(), PASSWORD).unwrap();
-    let lock = crate::lock(&ours);
+    let lock = tresor_testkit::locks::exclusive(&ours);
     let refused = restic.run(["snapshots"]).exits(11);
     assert!(refused.errors().contains("already locked exclusively by PID"), "{}", refused.errors());
     restic.ok(["unlock"]);

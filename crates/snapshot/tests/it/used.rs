@@ -3,19 +3,17 @@
 use crate::store::{Store, dir, file, options, tree};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tresor_repo::keyfile::Password;
-use tresor_repo::lock::{ExclusiveLock, Gate, LockOptions, Owner, Pace};
-use tresor_repo::monitor::{Monitor, Phase};
+use tresor_repo::lock::ExclusiveLock;
+use tresor_repo::monitor::Phase;
 use tresor_repo::prune::{MaxUnused, PruneOptions};
-use tresor_repo::time::Zone;
 use tresor_repo::{BlobId, BlobKind, Repository, SnapshotId};
 use tresor_snapshot::snapshot::Snapshot;
 use tresor_snapshot::{Error, Node, NodeKind, used};
 use tresor_testkit::backend::local::{CONNECTIONS, Local};
 use tresor_testkit::backend::{Backend, Full, Handle};
 use tresor_testkit::crash::{CrashBackend, LastWrite};
-use tresor_testkit::{Client, Recorder, fixtures};
+use tresor_testkit::{Client, Recorder, fixtures, locks};
 
 fn save(store: &Store, root: BlobId, day: i64) -> SnapshotId {
     let snapshot = Snapshot::new(root, tresor_repo::time::Time::utc(day * 86400, 0), vec!["/".into()]);
@@ -95,20 +93,6 @@ fn local(path: &Path) -> Local {
     Local::open(path, CONNECTIONS).unwrap()
 }
 
-fn lock(repository: &Repository<Full>) -> ExclusiveLock {
-    let owner = Owner { hostname: "elsewhere".into(), username: "tester".into(), pid: 1, uid: 1, gid: 1 };
-    let options = LockOptions {
-        owner,
-        zone: Zone::utc(),
-        retry: Duration::ZERO,
-        pace: Pace { double_check: Duration::ZERO, ..Pace::default() },
-        gate: Gate::default(),
-        cancel: repository.cancel().clone(),
-    };
-    let monitor: Arc<dyn Monitor> = Arc::new(Recorder::new());
-    repository.lock_exclusive(&options, &monitor).unwrap()
-}
-
 fn prune(repository: &Repository<Full>, lock: &ExclusiveLock) -> Result<(), Error> {
     let monitor = Recorder::new();
     let index = repository.load_index(&monitor)?;
@@ -133,7 +117,7 @@ fn restic_finds_everything_wherever_a_prune_ended() {
             let before = restic.ok(["ls", "latest", "--recursive"]).text();
             let crashing = Arc::new(CrashBackend::new(local(&unpacked.path), turn, last));
             let whole = open(Arc::new(local(&unpacked.path)));
-            let lock = lock(&whole);
+            let lock = locks::exclusive(&whole);
             let ended = prune(&open(crashing.clone()), &lock);
             assert!(ended.is_ok() || crashing.has_crashed()); // packs that stay are no failure
             lock.release().unwrap();
