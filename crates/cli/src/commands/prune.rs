@@ -12,7 +12,7 @@ use crate::causes::chain;
 use crate::exit::{Failure, Result};
 use crate::session::{Opened, Session};
 use crate::ui::counters::Counting;
-use crate::ui::prune::{self as view, PruneView};
+use crate::ui::prune::{self as view, Complaints, PruneView};
 use crate::units;
 
 /// Remove the data that no snapshot needs
@@ -180,7 +180,7 @@ impl Prune<'_> {
     fn run(&self, ignored: &[SnapshotId], summary: bool) -> Result<()> {
         let (ui, repository) = (&self.session.ui, self.repository);
         if repository.cache_folder().is_none() {
-            view::warn_without_cache(ui, self.session.program.is_restic());
+            self.complaints().no_cache();
         }
         let may = repository.check_prune_options(self.options);
         may.map_err(|error| Failure::plain(error.to_string()))?;
@@ -215,24 +215,27 @@ impl Prune<'_> {
         if used.unknown.is_empty() {
             ui.print("collecting packs for deletion and repacking");
         }
-        let (monitor, ticker) = PruneView::start(ui, false);
+        let (monitor, ticker) = PruneView::start(self.complaints(), false);
         let plan = self.repository.plan_prune(used, self.options, &monitor);
         drop(ticker);
-        let plan = plan.map_err(|why| refused(self.session, why))?;
-        view::missing(ui, &plan.missing);
+        let plan = plan.map_err(|why| refused(&self.complaints(), why))?;
+        self.complaints().missing(&plan.missing);
         Ok(plan)
     }
 
     fn execute(&self, plan: PrunePlan<'_>, index: &Index, lock: &ExclusiveLock) -> Result<()> {
-        let ui = &self.session.ui;
         let recovering = self.options.recover_without_space;
-        let (monitor, ticker) = PruneView::start(ui, recovering);
+        let (monitor, ticker) = PruneView::start(self.complaints(), recovering);
         let removed = |file, ended| monitor.removed(file, ended);
         let ended = self.repository.execute_prune(plan, index, lock, &monitor, &removed);
         drop(ticker);
         ended?;
-        ui.print("done");
+        self.session.ui.print("done");
         Ok(())
+    }
+
+    fn complaints(&self) -> Complaints {
+        Complaints::new(&self.session.ui, self.session.program.is_restic())
     }
 }
 
@@ -249,23 +252,22 @@ fn failed_finding(error: tresor_snapshot::Error) -> Failure {
 }
 
 /// Why there is no plan, told with all that belongs to it.
-fn refused(session: &Session, why: NoPlan) -> Failure {
+fn refused(complaints: &Complaints, why: NoPlan) -> Failure {
     let message = chain(&why);
     let repair = "`repair index` makes the index anew from the packs";
-    match &why {
-        NoPlan::Repository(_) => {}
-        NoPlan::UnknownBlobs(blobs) => view::unknown_blobs(&session.ui, blobs),
-        NoPlan::PackSize { pack, calculated, real } => {
-            let (pack, program) = (pack.short(), session.program.name());
-            session.ui.error(&format!(
-                "pack {pack}: calculated size {calculated} does not match real size {real}\nRun '{program} repair index'"
-            ));
-        }
-        NoPlan::MissingPacks(packs) => view::needed_packs(&session.ui, packs),
-    }
     match why {
         NoPlan::Repository(error) => error.into(),
-        NoPlan::UnknownBlobs(_) => Failure::fatal(message),
-        NoPlan::PackSize { .. } | NoPlan::MissingPacks(_) => Failure::fatal(message).hint(repair),
+        NoPlan::UnknownBlobs(blobs) => {
+            complaints.unknown(&blobs);
+            Failure::fatal(message)
+        }
+        NoPlan::PackSize { pack, calculated, real } => {
+            complaints.wrong_size(&pack, calculated, real);
+            Failure::fatal(message).hint(repair)
+        }
+        NoPlan::MissingPacks(packs) => {
+            complaints.needed(&packs);
+            Failure::fatal(message).hint(repair)
+        }
     }
 }

@@ -8,24 +8,33 @@ use tresor_repo::prune::{Amount, PrunePlan, PruneStats};
 use tresor_repo::{BlobHandle, Error as RepoError, PackId, Phase};
 
 use super::Ui;
+use super::backup::ErrorMessage;
 use super::counters::Counting;
 use super::progress::Ticker;
 use crate::causes::chain;
 use crate::units;
 
+/// Tells what is wrong: as text, or as JSON messages; restic's are text even between JSON messages.
+pub(crate) struct Complaints {
+    ui: Arc<Ui>,
+    as_restic: bool,
+}
+
 /// Says what begins, and counts it.
 pub(crate) struct PruneView {
     ui: Arc<Ui>,
     counting: Counting,
+    complaints: Complaints,
     /// Whether all index files go first.
     recovering: bool,
 }
 
 impl PruneView {
     /// A view that talks through `ui`, and what shows its counters for as long as it lives.
-    pub(crate) fn start(ui: &Arc<Ui>, recovering: bool) -> (PruneView, Ticker) {
-        let (counting, ticker) = Counting::start(ui);
-        (PruneView { ui: Arc::clone(ui), counting, recovering }, ticker)
+    pub(crate) fn start(complaints: Complaints, recovering: bool) -> (PruneView, Ticker) {
+        let ui = Arc::clone(&complaints.ui);
+        let (counting, ticker) = Counting::start(&ui);
+        (PruneView { ui, counting, complaints, recovering }, ticker)
     }
 
     /// A file was removed, or could not be.
@@ -39,8 +48,8 @@ impl PruneView {
         match ended {
             Ok(()) => self.ui.very_verbose(&format!("removed {name}")),
             Err(error) => {
-                let cause = chain(&error);
-                self.ui.error(&format!("unable to remove {name} from the repository: {cause}"));
+                let text = format!("unable to remove {name} from the repository: {}", chain(&error));
+                self.complaints.tell(&name, &text);
             }
         }
     }
@@ -82,12 +91,6 @@ impl Monitor for PruneView {
             note => self.counting.note(note),
         }
     }
-}
-
-/// Warns that trees come from the backend one by one; restic does so on stdout, whatever was asked for.
-pub(crate) fn warn_without_cache(ui: &Ui, as_restic: bool) {
-    let text = "warning: running prune without a cache, this may be very slow!";
-    if as_restic || !ui.is_json() { ui.important(text) } else { ui.error(text) }
 }
 
 /// Shows the plan in numbers.
@@ -155,33 +158,71 @@ pub(crate) fn dry_run(ui: &Ui, plan: &PrunePlan<'_>) {
     list("removed the following no longer used", &plan.remove);
 }
 
-/// Warns of packs that are gone and that nothing needs.
-pub(crate) fn missing(ui: &Ui, packs: &[PackId]) {
-    if packs.is_empty() {
-        return;
+impl Complaints {
+    /// Complaints through `ui`, ours or restic's.
+    pub(crate) fn new(ui: &Arc<Ui>, as_restic: bool) -> Complaints {
+        Complaints { ui: Arc::clone(ui), as_restic }
     }
-    ui.error("Missing but unneeded pack files are referenced in the index, will be repaired");
-    packs.iter().for_each(|pack| ui.error(&format!("will forget missing pack file {pack}")));
-}
 
-/// Names packs that are gone and needed.
-pub(crate) fn needed_packs(ui: &Ui, packs: &[PackId]) {
-    ui.error(&format!(
-        "The index references {} needed pack files which are missing from the repository:",
-        packs.len()
-    ));
-    packs.iter().for_each(|pack| ui.error(&format!("  {pack}")));
-}
+    fn is_json(&self) -> bool {
+        self.ui.is_json() && !self.as_restic
+    }
 
-/// Names blobs that are needed and in no index file.
-pub(crate) fn unknown_blobs(ui: &Ui, blobs: &[BlobHandle]) {
-    /// More would say nothing new.
-    const SHOWN: usize = 100;
-    let shown: Vec<String> = blobs.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = if blobs.len() > SHOWN { format!(" and {} more", blobs.len() - SHOWN) } else { String::new() };
-    ui.error(&format!("[{}]{more} not found in the index\n", shown.join(" ")));
-    ui.error("Integrity check failed: Data seems to be missing.");
-    ui.error("Will not start prune to prevent (additional) data loss!");
+    fn tell(&self, item: &str, text: &str) {
+        match self.is_json() {
+            true => self.ui.error_json(&ErrorMessage::new(text, "prune", item)),
+            false => self.ui.error(text),
+        }
+    }
+
+    /// Warns that trees come from the backend one by one; the text goes to stdout, even when quiet.
+    pub(crate) fn no_cache(&self) {
+        let text = "warning: running prune without a cache, this may be very slow!";
+        if self.is_json() { self.tell("", text) } else { self.ui.important(text) }
+    }
+
+    /// Packs are gone, and nothing needs them.
+    pub(crate) fn missing(&self, packs: &[PackId]) {
+        if packs.is_empty() {
+            return;
+        }
+        self.tell("", "Missing but unneeded pack files are referenced in the index, will be repaired");
+        for pack in packs {
+            self.tell(&format!("data/{pack}"), &format!("will forget missing pack file {pack}"));
+        }
+    }
+
+    /// Packs are gone, and something needs them.
+    pub(crate) fn needed(&self, packs: &[PackId]) {
+        let count = packs.len();
+        self.tell(
+            "",
+            &format!("The index references {count} needed pack files which are missing from the repository:"),
+        );
+        packs.iter().for_each(|pack| self.tell(&format!("data/{pack}"), &format!("  {pack}")));
+    }
+
+    /// A pack that is needed is longer or shorter than the index says.
+    pub(crate) fn wrong_size(&self, pack: &PackId, calculated: u64, real: u64) {
+        let short = pack.short();
+        let text = format!("pack {short}: calculated size {calculated} does not match real size {real}");
+        self.tell(&format!("data/{pack}"), &text);
+        if self.as_restic {
+            self.ui.error("Run 'restic repair index'"); // ours is the hint
+        }
+    }
+
+    /// Blobs are needed and in no index file.
+    pub(crate) fn unknown(&self, blobs: &[BlobHandle]) {
+        /// More would say nothing new.
+        const SHOWN: usize = 100;
+        let shown: Vec<String> = blobs.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more = blobs.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        self.tell("", &format!("[{}]{more} not found in the index\n", shown.join(" ")));
+        self.tell("", "Integrity check failed: Data seems to be missing.");
+        self.tell("", "Will not start prune to prevent (additional) data loss!");
+    }
 }
 
 /// The plan in numbers as a JSON message.

@@ -1,6 +1,7 @@
 //! `prune` and `forget --prune`: what goes, what stays and what is said, beside the real restic.
 
 use crate::pair::{Pair, TRESOR};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,10 @@ fn check_json(pair: &Pair) {
     assert_eq!(own.code, as_restic.code);
     if own.code != Some(0) {
         assert_eq!(own.text(), "");
+        let errors = own.errors();
+        let errors = errors.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let kinds: Vec<Value> = errors.map(|message| message["message_type"].clone()).collect();
+        assert_eq!(kinds, ["error", "error", "exit_error"]);
         return;
     }
     let summary = own.json();
