@@ -40,8 +40,9 @@ impl Repository<Full> {
     /// hears of these, on any thread. Memory: some index files, and 48 bytes for each pack.
     ///
     /// # Errors
-    /// An index file cannot be read (and is not `unread`) or saved: nothing was removed then. An old file cannot be
-    /// removed: the others are, the new ones are there, and packs must not be removed as the old file may name them.
+    /// An index file cannot be read (and is not `unread`) or saved: nothing was removed then. An old file
+    /// cannot be removed: the others are, the new ones are there, and packs must not be removed, as the old
+    /// file may name them.
     pub fn reindex(
         &self,
         reindex: Reindex,

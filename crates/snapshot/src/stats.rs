@@ -23,7 +23,7 @@ pub enum Mode {
     FilesByContents,
     /// The blobs of distinct contents, for each path anew, and these paths.
     BlobsPerFile,
-    /// Distinct blobs as they are stored.
+    /// Distinct blobs as they are stored; one that is stored twice counts twice.
     RawData,
 }
 
@@ -172,15 +172,17 @@ impl<'a, R: Right> Counter<'a, R> {
 }
 
 impl Stats {
+    /// Adds a blob with all of its copies, as they are stored.
     fn blob(&mut self, index: &Index, kind: BlobKind, id: &BlobId) {
-        let Some(place) = index.find(kind, id) else { return };
-        self.total_blob_count += 1;
-        self.total_size += u64::from(place.length);
-        let uncompressed = u64::from(place.plain_length()) + SEALING;
-        self.total_uncompressed_size += uncompressed;
-        if place.uncompressed_length > 0 {
-            self.compressed_size += u64::from(place.length);
-            self.compressed_plain_size += uncompressed;
+        for place in index.copies(kind, id) {
+            self.total_blob_count += 1;
+            self.total_size += u64::from(place.length);
+            let uncompressed = u64::from(place.plain_length()) + SEALING;
+            self.total_uncompressed_size += uncompressed;
+            if place.uncompressed_length > 0 {
+                self.compressed_size += u64::from(place.length);
+                self.compressed_plain_size += uncompressed;
+            }
         }
     }
 }

@@ -153,8 +153,9 @@ fn is_named_for_recovery(repository: &Repository<Full>, given: &str) -> Result<b
     Err(Failure::fatal(format!("must pass id '{id}' to --unsafe-recover-no-free-space")))
 }
 
-/// Prunes under the lock that removed the snapshots, which a dry run may do without; `ignored` are those that were removed,
-/// or would have been.
+/// Prunes under the lock that removed the snapshots, which a dry run may do without.
+///
+/// `ignored` are the snapshots that were removed, or would have been.
 pub(crate) fn run_after_forget(
     session: &Session,
     opened: &Opened<Full, Option<ExclusiveLock>>,

@@ -116,7 +116,7 @@ pub(crate) fn stats(ui: &Ui, stats: &PruneStats) {
     ui.print("");
     ui.print(&line("to repack:", stats.repack));
     ui.print(&line("this removes:", stats.repack_removes));
-    let deleted = Amount { bytes: stats.remove.bytes + stats.unindexed_bytes, ..stats.remove };
+    let deleted = Amount { bytes: stats.remove.bytes.saturating_add(stats.unindexed_bytes), ..stats.remove };
     ui.print(&line("to delete:", deleted));
     ui.print(&line("total prune:", stats.removed()));
     if stats.uncompressed_bytes > 0 {

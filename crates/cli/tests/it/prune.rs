@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tresor_testkit::fixtures::Unpacked;
 use tresor_testkit::{Client, Random, Run, TestTree, compare, fixtures};
 
 /// Every file below a folder of a repository, which others may be changing.
@@ -199,9 +200,9 @@ fn a_pack_that_is_gone_and_not_needed_is_forgotten() {
     Client::restic(pair.tresor.repository()).ok(["check", "--read-data"]);
 }
 
-#[test]
-fn a_copy_in_a_pack_that_is_gone_is_none() {
-    // Two backups at a time, on two copies of one repository: both have the file, each in a pack with another.
+/// A repository of two backups that did not know of each other: both have a file `twice`, each in a pack with another
+/// file; and the packs of the second, of the host `two`.
+pub(crate) fn with_copies() -> (Unpacked, BTreeSet<PathBuf>) {
     let (first, second) = (fixtures::empty_repository(), fixtures::empty_repository());
     let source = TestTree::new().file("twice", fixtures::noise(1, 5000));
     for (repository, other) in [(&first, "one"), (&second, "two")] {
@@ -209,19 +210,23 @@ fn a_copy_in_a_pack_that_is_gone_is_none() {
         fs::write(source.join(other), other.repeat(700)).unwrap();
         restic.ok(["backup", "-q", "--host", other, "twice", other]);
     }
-    let gone = files(&second.path, "data");
     copy(&second.path, &first.path);
-    let tresor = Client::tresor(TRESOR, &first.path);
+    (first, files(&second.path, "data"))
+}
+
+#[test]
+fn a_copy_in_a_pack_that_is_gone_is_none() {
+    let (repository, gone) = with_copies();
+    let tresor = Client::tresor(TRESOR, &repository.path);
     tresor.ok(["forget", "-q", "--unsafe-allow-remove-all", "--host", "two"]);
     for pack in gone {
-        fs::remove_file(first.path.join(pack)).unwrap();
+        fs::remove_file(repository.path.join(pack)).unwrap();
     }
     let run = tresor.ok(["prune", "--max-unused", "0"]);
     assert!(run.errors().contains("will forget missing pack file"), "{run}");
-    let restic = Client::restic(&first.path);
+    let restic = Client::restic(&repository.path);
     restic.ok(["check", "--read-data"]);
-    let dumped = restic.within(source.path()).ok(["dump", "latest", "/twice"]);
-    assert_eq!(dumped.stdout, fixtures::noise(1, 5000));
+    assert_eq!(restic.ok(["dump", "latest", "/twice"]).stdout, fixtures::noise(1, 5000));
 }
 
 #[test]

@@ -25,3 +25,13 @@ fn snapshots_are_chosen() {
     pair.same("stats --mode bogus").exits(1);
     pair.same("stats --mode bogus --json").exits(1);
 }
+
+#[test]
+fn what_is_stored_twice_counts_twice_as_raw_data() {
+    let (repository, _) = crate::prune::with_copies();
+    let pair = Pair::at(&repository.path);
+    for mode in MODES {
+        pair.same(&format!("stats --json --mode {mode}"));
+    }
+    assert_eq!(pair.tresor.ok(["stats", "--mode", "raw-data", "--json"]).json()["total_blob_count"], 6);
+}

@@ -102,7 +102,7 @@ struct Deciding<'a> {
 impl Deciding<'_> {
     fn unindexed(&mut self, pack: PackId, size: u64) {
         self.decision.unindexed.push(pack);
-        self.stats.unindexed_bytes += size;
+        self.stats.unindexed_bytes = self.stats.unindexed_bytes.saturating_add(size); // whatever a listing says
         self.stats.packs.unindexed += 1;
     }
 

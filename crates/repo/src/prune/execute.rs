@@ -20,18 +20,19 @@ impl Repository<Full> {
     /// 3. The index is written without the packs that go, then its old files are removed.
     /// 4. Those packs go; as in 1. What cannot be removed is found again by the next prune.
     ///
-    /// Whatever a blob's index entry names is there at any moment, so an end between any two writes leaves at worst
-    /// blobs twice or packs in no index. Without free space (if the plan was made so) there is no 2,
-    /// and 3 comes apart: index files are removed before 4 and written after it. If that is cut short, no snapshot can be
-    /// read until the index is made anew from the packs.
+    /// Whatever a blob's index entry names is there at any moment, so an end between any two writes leaves at
+    /// worst blobs twice or packs in no index. Without free space (if the plan was made so) there is no 2, and
+    /// 3 comes apart: index files are removed before 4 and written after it. If that is cut short, no
+    /// snapshot can be read until the index is made anew from the packs.
     ///
     /// Progress: [`Phase::RemoveUnindexed`], [`Phase::Repack`], [`Phase::Reindex`], [`Phase::RemoveIndex`],
-    /// [`Phase::RemovePacks`]; or, in place of the second to the fourth, [`Phase::RemoveWholeIndex`], and
-    /// [`Phase::SaveIndex`] last. A phase with nothing to do does not begin. Memory: that of an upload, and of an index file for each thread.
+    /// [`Phase::RemovePacks`]; without free space [`Phase::RemoveWholeIndex`] in place of the second to the
+    /// fourth, and [`Phase::SaveIndex`] last. A phase with nothing to do does not begin. Memory: that of an
+    /// upload, and of an index file for each thread.
     ///
     /// # Errors
-    /// A needed blob of which no copy can be loaded; a snapshot that came after the plan was made; those of an upload and of
-    /// [`reindex`](Self::reindex). No pack of the index was removed then.
+    /// A needed blob of which no copy can be loaded; a snapshot that came after the plan was made; those of an
+    /// upload and of [`reindex`](Self::reindex). No pack of the index was removed then.
     pub fn execute_prune(
         &self,
         plan: PrunePlan<'_>,

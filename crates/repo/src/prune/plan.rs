@@ -86,8 +86,8 @@ impl<R: Right> Repository<R> {
 
     /// Decides what becomes of every pack when nothing but `used` is needed; changes nothing.
     ///
-    /// Progress: [`Phase::PlanPacks`](crate::Phase::PlanPacks); packs that no index file names are noted. Cost: one listing.
-    /// Memory: about 100 bytes for each pack.
+    /// Progress: [`Phase::PlanPacks`](crate::Phase::PlanPacks); packs that no index file names are noted. Cost:
+    /// one listing. Memory: about 100 bytes for each pack.
     ///
     /// # Errors
     /// [`NoPlan`]: what is needed is not all there.

@@ -17,8 +17,8 @@ impl Repository<Full> {
     /// Copies the blobs of packs to be repacked which no other pack holds; they are stored and in an index file
     /// when it returns, and all the old packs are still there.
     ///
-    /// Several packs at a time, their near blobs in one request; every blob is authenticated, and if it is wrong its
-    /// other copies are tried, before it is compressed and sealed anew.
+    /// Several packs at a time, their near blobs in one request; every blob is authenticated, and if it is
+    /// wrong its other copies are tried, before it is compressed and sealed anew.
     ///
     /// # Errors
     /// The first blob of which no copy can be loaded; those of an upload; cancellation.

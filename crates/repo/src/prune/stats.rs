@@ -67,14 +67,15 @@ impl PruneStats {
     /// Everything that there is.
     pub fn total(&self) -> Amount {
         let blobs = self.used.blobs + self.duplicate.blobs + self.unused.blobs;
-        let bytes = self.used.bytes + self.duplicate.bytes + self.unused.bytes + self.unindexed_bytes;
-        Amount { blobs, bytes }
+        let bytes = self.used.bytes + self.duplicate.bytes + self.unused.bytes;
+        Amount { blobs, bytes: bytes.saturating_add(self.unindexed_bytes) }
     }
 
     /// Everything that goes.
     pub fn removed(&self) -> Amount {
         let blobs = self.remove.blobs + self.repack_removes.blobs;
-        Amount { blobs, bytes: self.remove.bytes + self.repack_removes.bytes + self.unindexed_bytes }
+        let bytes = self.remove.bytes + self.repack_removes.bytes;
+        Amount { blobs, bytes: bytes.saturating_add(self.unindexed_bytes) }
     }
 
     /// Everything that is left.

@@ -213,6 +213,18 @@ fn what_is_needed_and_not_there_stops_everything() {
     assert_eq!(house.plan(&index, &[8], &options, 2).unwrap().missing, [pack(0)]);
 }
 
+#[test]
+fn sizes_that_cannot_be_do_no_harm() {
+    let mut house = House::new(&[&[(2, 100)], &[(4, 100)]]);
+    for (number, size) in [(1, u64::MAX), (77, u64::MAX), (78, u64::MAX - 1)] {
+        house.stored.insert(pack(number), size);
+    }
+    let index = house.index();
+    let plan = house.plan(&index, &[2], &PruneOptions::default(), 2).unwrap();
+    assert_eq!((plan.unindexed, plan.remove), (vec![pack(77), pack(78)], vec![pack(1)]));
+    assert_eq!(plan.stats.remaining().blobs, 1);
+}
+
 fn any_options() -> impl Strategy<Value = PruneOptions> {
     let unused = prop_oneof![
         Just(MaxUnused::Unlimited),
