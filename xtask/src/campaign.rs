@@ -1,5 +1,7 @@
 //! Campaigns: long seeded runs that try to lose a backup.
 
+mod prune;
+
 use crate::{Result, bench};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,6 +24,18 @@ enum Campaign {
         #[arg(long, default_value_t = 100)]
         times: u32,
         /// What the moments and the changes of the source follow from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program to torment; built for release if not given.
+        #[arg(long)]
+        tresor: Option<PathBuf>,
+    },
+    /// Kills prunes of random histories that both programs make, plan and prune in turn; nothing may be lost.
+    Prune {
+        /// How many prunes are killed.
+        #[arg(long, default_value_t = 100)]
+        times: u32,
+        /// What the histories and the moments follow from.
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// The program to torment; built for release if not given.
@@ -57,6 +71,7 @@ enum Campaign {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.campaign {
         Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
+        Campaign::Prune { times, seed, tresor } => prunes(*times, *seed, tresor.as_deref()),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
     }
@@ -98,6 +113,19 @@ fn kill(times: u32, seed: u64, tresor: Option<&Path>) -> Result<()> {
         println!("{time}/{times}: {}", if hit { "killed" } else { "it was done before" });
     }
     println!("{killed} of {times} backups were killed while they ran; nothing was lost");
+    Ok(())
+}
+
+fn prunes(times: u32, seed: u64, tresor: Option<&Path>) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut prunes = prune::Prunes::begin(&bench::program(tresor)?, folder.path(), seed)?;
+    let mut killed = 0;
+    for time in 1..=times {
+        let hit = prunes.once(time).map_err(|e| format!("seed {seed}, prune {time}: {e}"))?;
+        killed += u32::from(hit);
+        println!("{time}/{times}: {}", if hit { "killed" } else { "it was done before" });
+    }
+    println!("{killed} of {times} prunes were killed while they ran; nothing was lost");
     Ok(())
 }
 
