@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::node::{Node, NodeKind};
-use crate::snapshots::{self, load_these};
+use crate::snapshots::load_these;
 use crate::tree::for_each_node;
 use crate::trees::for_each_tree;
 use std::collections::BTreeSet;
@@ -45,8 +45,11 @@ pub fn roots<R: Right>(repo: &Repository<R>, except: &[SnapshotId]) -> Result<Ro
         .filter(|id| !except.contains(id))
         .collect();
     counting.sort_unstable();
-    let loaded: Vec<snapshots::Loaded> = load_these(repo, &counting)?;
-    let trees = loaded.into_iter().map(|(_, snapshot)| Ok(snapshot?.tree)).collect::<Result<_>>()?;
+    counting.dedup();
+    let loaded = load_these(repo, &counting)?;
+    let trees: Vec<BlobId> =
+        loaded.into_iter().map(|(_, snapshot)| Ok(snapshot?.tree)).collect::<Result<_>>()?;
+    assert_eq!(trees.len(), counting.len(), "what one of them needs would be removed");
     counting.extend(except);
     Ok(Roots { trees, snapshots: counting })
 }

@@ -98,17 +98,15 @@ impl<R: Right> Repository<R> {
         monitor: &dyn Monitor,
     ) -> Result<PrunePlan<'a>, NoPlan> {
         let listed = self.list(FileKind::Pack)?;
-        let mut stored: Vec<(PackId, u64)> =
-            listed.iter().map(|pack| (PackId::from_id(pack.id), pack.size)).collect();
-        stored.sort_unstable();
-        plan(used, &stored, self.config.version, options, monitor)
+        let stored = listed.iter().map(|pack| (PackId::from_id(pack.id), pack.size)).collect();
+        plan(used, stored, self.config.version, options, monitor)
     }
 }
 
-/// The plan for a repository of this version with these packs, which are sorted, and their sizes.
+/// The plan for a repository of this version with these packs and their sizes.
 fn plan<'a>(
     used: Used<'a>,
-    stored: &[(PackId, u64)],
+    mut stored: Vec<(PackId, u64)>,
     version: u32,
     options: &PruneOptions,
     monitor: &dyn Monitor,
@@ -117,6 +115,9 @@ fn plan<'a>(
     if !unknown.is_empty() {
         return Err(NoPlan::UnknownBlobs(unknown));
     }
+    // A pack that a backend lists twice must not pass for a second one that no index file names.
+    stored.sort_unstable();
+    stored.dedup_by_key(|(id, _)| *id);
     let mut stats = PruneStats::default();
     let mut packs = pack_use::count(&blobs, &mut stats);
     let size = |pack: &PackId| Some(stored[stored.binary_search_by_key(pack, |(id, _)| *id).ok()?].1);
@@ -124,7 +125,7 @@ fn plan<'a>(
         blobs.index().packs().zip(&packs).map(|(id, pack)| size(&id) == Some(pack.size())).collect();
     pack_use::choose_copies(&blobs, &sound, &mut packs, &mut stats);
     let by_id = blobs.index().packs().zip(packs);
-    let decision = decide(by_id, stored, version, options, &mut stats, monitor);
+    let decision = decide(by_id, &stored, version, options, &mut stats, monitor);
     let decision = decision.map_err(|undecided| match undecided {
         Undecided::Size { pack, calculated, real } => NoPlan::PackSize { pack, calculated, real },
         Undecided::Missing(packs) => NoPlan::MissingPacks(packs),

@@ -69,8 +69,10 @@ impl House {
                 unknown.push(blob);
             }
         }
-        let stored: Vec<(PackId, u64)> = self.stored.iter().map(|(id, size)| (*id, *size)).collect();
-        plan(Used { blobs, unknown, snapshots: vec![] }, &stored, version, options, &Silent)
+        // As a backend may list them: in any order, and one that is under way from here to there twice.
+        let stored = self.stored.iter().rev().map(|(id, size)| (*id, *size));
+        let stored = stored.clone().chain(stored.take(2)).collect();
+        plan(Used { blobs, unknown, snapshots: vec![] }, stored, version, options, &Silent)
     }
 
     fn copies(&self, wanted: BlobHandle) -> Vec<PackId> {
