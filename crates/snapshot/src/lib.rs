@@ -26,6 +26,7 @@ pub mod dump;
 pub mod diff;
 pub mod find;
 pub mod stats;
+pub mod vfs;
 pub mod restore;
 pub mod backup;
 pub mod copy;

@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod ls;
+pub(crate) mod mount;
 pub(crate) mod options;
 mod patterns;
 pub(crate) mod prune;
@@ -59,6 +60,7 @@ pub(crate) enum Verb {
     Key(key::Args),
     List(list::Args),
     Ls(ls::Args),
+    Mount(mount::Args),
     Options(options::Args),
     Prune(prune::Args),
     #[command(hide = true)]
@@ -97,6 +99,7 @@ impl Verb {
             Verb::Key(args) => key::run(&args, session),
             Verb::List(args) => list::run(&args, session),
             Verb::Ls(args) => ls::run(&args, session),
+            Verb::Mount(args) => mount::run(&args, session),
             Verb::Options(args) => options::run(&args, session),
             Verb::Prune(args) => prune::run(&args, session),
             Verb::Snapshots(args) => snapshots::run(args, session),
@@ -112,7 +115,9 @@ impl Verb {
         match self {
             Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
             Verb::Repair(_) | Verb::Rewrite(_) => false,
-            Verb::Cache(_) | Verb::Features(_) | Verb::Options(_) | Verb::Prune(_) => !program.is_restic(),
+            Verb::Cache(_) | Verb::Features(_) | Verb::Mount(_) | Verb::Options(_) | Verb::Prune(_) => {
+                !program.is_restic()
+            }
             Verb::Key(args) => args.speaks_json(),
             Verb::Backup(_)
             | Verb::Check(_)
