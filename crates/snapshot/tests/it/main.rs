@@ -13,4 +13,5 @@ mod restore_restic;
 mod store;
 mod stored_forms;
 mod used;
+mod vfs;
 mod walk;
