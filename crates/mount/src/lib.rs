@@ -1,4 +1,4 @@
-//! Snapshots as a file system: FUSE over the view that `tresor_snapshot::vfs` gives of a repository.
+//! Snapshots as a file system: FUSE over the view that `tresor_snapshot::vfs` gives of them.
 //!
 //! [`mount`] makes the mount and serves it with threads of its own; [`Mounted`] ends it. What is shown, under
 //! which names, is decided in the view; here requests of the kernel become its questions.

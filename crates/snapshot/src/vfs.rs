@@ -1,4 +1,4 @@
-//! A repository's snapshots as one read-only tree of folders and files: what a mount and a browser show.
+//! A repository's snapshots as one read-only tree: what a mount and a browser show.
 //!
 //! [`View`] is the door: [`View::root`], [`View::lookup`], [`View::list`], [`View::attributes`], [`View::open`] and
 //! [`View::read`]. Nothing here knows FUSE. What the repository holds is hostile: every name that comes out can

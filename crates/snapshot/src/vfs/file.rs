@@ -11,6 +11,8 @@ use tresor_repo::{BlobHandle, BlobId, BlobKind, Error as RepoError};
 const FIRST_AHEAD: u64 = 2 << 20;
 /// Bytes loaded ahead at most.
 const MOST_AHEAD: u64 = 24 << 20;
+/// After so many doublings it is more than that.
+const MOST_DOUBLED: u32 = 4;
 
 /// A file that can be read at any place.
 pub struct OpenFile {
@@ -100,9 +102,7 @@ impl Order {
         if self.run == 0 && blob > 0 {
             return nothing;
         }
-        let ahead = FIRST_AHEAD
-            .checked_shl(self.run)
-            .map_or(MOST_AHEAD, |bytes| bytes.clamp(FIRST_AHEAD, MOST_AHEAD));
+        let ahead = (FIRST_AHEAD << self.run.min(MOST_DOUBLED)).min(MOST_AHEAD);
         let here = ends.get(blob).copied().unwrap_or(u64::MAX);
         let until = ends.partition_point(|end| *end <= here.saturating_add(ahead));
         let from = self.ahead.max(blob);
@@ -130,7 +130,7 @@ mod tests {
             assert!(order.next(blob, &ends).is_empty(), "once for each blob");
             let ahead = asked.len().saturating_sub(blob + 1);
             assert!(ahead <= 24, "{ahead} blobs ahead of {blob}");
-            assert!(ahead >= 12.min(99 - blob) || blob < 5, "{ahead} blobs ahead of {blob}");
+            assert!(ahead >= 15.min(99 - blob) || blob < 5, "{ahead} blobs ahead of {blob}");
         }
         assert_eq!(asked, (0..100).collect::<Vec<_>>());
         for blob in [7, 70, 35, 3, 99, 50] {
