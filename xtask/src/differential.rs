@@ -9,6 +9,9 @@ pub(crate) struct Arguments {
     /// Only cases with this in `table: title`.
     #[arg(long)]
     filter: Option<String>,
+    /// The second table: what differs under our own name.
+    #[arg(long)]
+    own: bool,
     /// Only each so-manieth case.
     #[arg(long, default_value_t = 1)]
     slice: usize,
@@ -30,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let report = table::run(&Options {
         program,
         filter: arguments.filter.clone(),
+        own: arguments.own,
         slice: arguments.slice,
         jobs: arguments.jobs.unwrap_or(2 * processors),
     });

@@ -7,15 +7,15 @@ use tresor_repo::codec::Compression;
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
-use crate::units;
+use crate::{csv, gonumber, units};
 
 /// Flags that may stand before or after every command.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Global flags")]
 pub(crate) struct Global {
     /// Load root certificates from a PEM file instead of the system's (default: $RESTIC_CACERT)
-    #[arg(long, global = true, value_name = "FILE", value_delimiter = ',')]
-    pub(crate) cacert: Vec<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE", value_parser = csv::checked)]
+    pub(crate) cacert: Vec<String>,
     /// Keep the cache in this folder (default: the system's folder for caches)
     #[arg(long, global = true, value_name = "DIRECTORY")]
     pub(crate) cache_dir: Option<PathBuf>,
@@ -41,10 +41,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "KEY")]
     pub(crate) key_hint: Option<String>,
     /// Download at most so many KiB a second (default: no limit)
-    #[arg(long, global = true, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, global = true, value_name = "RATE", value_parser = gonumber::int)]
     pub(crate) limit_download: Option<i64>,
     /// Upload at most so many KiB a second (default: no limit)
-    #[arg(long, global = true, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, global = true, value_name = "RATE", value_parser = gonumber::int)]
     pub(crate) limit_upload: Option<i64>,
     /// Hold at most so many bytes of buffers in memory (default: 48M)
     #[arg(long, global = true, value_name = "SIZE", value_parser = units::parse_size)]
@@ -59,11 +59,11 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) no_lock: bool,
     /// Set an extended option of the backend (repeatable)
-    #[arg(short = 'o', long = "option", global = true, value_name = "KEY=VALUE", value_delimiter = ',')]
+    #[arg(short = 'o', long = "option", global = true, value_name = "KEY=VALUE", value_parser = csv::checked)]
     pub(crate) options: Vec<String>,
     /// Target size of new packs in MiB, 4 to 128 (default: $RESTIC_PACK_SIZE or 16)
-    #[arg(long, global = true, value_name = "SIZE")]
-    pub(crate) pack_size: Option<u32>,
+    #[arg(long, global = true, value_name = "SIZE", value_parser = gonumber::uint)]
+    pub(crate) pack_size: Option<u64>,
     /// Take the password from the output of this command (default: $RESTIC_PASSWORD_COMMAND)
     #[arg(long, global = true, value_name = "COMMAND")]
     pub(crate) password_command: Option<String>,
@@ -139,9 +139,9 @@ impl Global {
         if self.pack_size.is_none()
             && let Some(text) = environment.text("PACK_SIZE")
         {
-            let size = text.parse();
-            self.pack_size = Some(size.map_err(|_| {
-                Failure::fatal(format!("invalid value for RESTIC_PACK_SIZE {text:?}: not a whole number"))
+            let size = gonumber::decimal(&text, 32);
+            self.pack_size = Some(size.map_err(|reason| {
+                Failure::fatal(format!("invalid value for RESTIC_PACK_SIZE {text:?}: {reason}"))
             })?);
         }
         if self.compression.is_none()
@@ -168,7 +168,7 @@ impl Global {
         if self.cacert.is_empty()
             && let Some(list) = text("CACERT")
         {
-            self.cacert = list.split(',').map(PathBuf::from).collect();
+            self.cacert = list.split(',').map(csv::quoted).collect();
         }
         Ok(self)
     }
@@ -178,7 +178,7 @@ impl Global {
         match self.pack_size.unwrap_or(0) {
             0 => Ok(16 << 20),
             1..4 => Err(Failure::fatal("pack size smaller than minimum of 4 MiB")),
-            size @ 4..=128 => Ok(size << 20),
+            size @ 4..=128 => Ok((size as u32) << 20),
             _ => Err(Failure::fatal("pack size larger than limit of 128 MiB")),
         }
     }

@@ -68,14 +68,9 @@ pub(crate) fn check(environment: &Environment, ui: &Ui) -> Result<()> {
         let Some(flag) = FLAGS.iter().find(|flag| flag.name == name) else {
             return Err(Failure::plain(format!("unknown feature flag {name:?}")));
         };
-        if !matches!(
-            value,
-            "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
-        ) {
-            return Err(Failure::plain(format!(
-                "failed to parse value {value:?} for feature flag {name}: strconv.ParseBool: parsing {value:?}: invalid syntax"
-            )));
-        }
+        crate::gonumber::bool(value).map_err(|reason| {
+            Failure::plain(format!("failed to parse value {value:?} for feature flag {name}: {reason}"))
+        })?;
         if flag.stage == "stable" {
             ui.error(&format!(
                 "feature flag {name:?} is always enabled and will be removed in a future release"

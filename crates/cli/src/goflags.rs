@@ -9,12 +9,19 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use crate::gonumber;
+
 /// A command line in canonical form.
+#[derive(Debug)]
 pub(crate) struct Canonical {
     /// Program, command, subcommand, flags as `--name=value`, `--`, positional arguments.
     pub(crate) argv: Vec<OsString>,
     /// Whether a command was named at all.
     pub(crate) has_command: bool,
+    /// The flags that came before `--json`: a value of theirs that is wrong is told as text.
+    pub(crate) before_json: Vec<OsString>,
+    /// What to tell about flags that are on their way out.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A mistake in the command line, worded as restic words it.
@@ -24,21 +31,34 @@ pub(crate) struct UsageError {
     pub(crate) message: String,
     /// Whether `--json` stood before the mistake, so that the error is reported as JSON.
     pub(crate) json: bool,
+    /// What stood before the mistake: a value there may be wrong already.
+    pub(crate) before: Option<Box<Canonical>>,
 }
+
+/// Flags that restic calls deprecated, and what it says instead of them.
+const DEPRECATED: [(&str, &str); 7] = [
+    ("check-unused", "`--check-unused` is deprecated and will be ignored"),
+    ("hostname", "use --host"),
+    ("last", "use --latest 1"),
+    (
+        "repack-small",
+        "small files are automatically repacked. Use --repack-smaller-than to specify a minimum size",
+    ),
+    ("repo2", "use --repo or --from-repo instead"),
+    ("repository-file2", "use --repository-file or --from-repository-file instead"),
+    ("snapshot-template", "use --time-template"),
+];
 
 /// Reads `args` (without the program's name) by restic's rules; `name` is how the program calls itself.
 pub(crate) fn canonical(root: &Command, name: &str, args: &[OsString]) -> Result<Canonical, UsageError> {
     let (path, rest) = split_commands(root, name, args)?;
     let mut reader = Reader::new(root, &path);
-    reader.read(&rest)?;
-    let mut argv = vec![OsString::from(name)];
-    argv.extend(path.iter().map(|command| OsString::from(command.get_name())));
-    argv.extend(reader.flags());
-    if !reader.positionals.is_empty() {
-        argv.push("--".into());
-        argv.append(&mut reader.positionals);
+    let read = reader.read(&rest);
+    let canonical = reader.into_canonical(name);
+    match read {
+        Ok(()) => Ok(canonical),
+        Err(error) => Err(UsageError { before: Some(Box::new(canonical)), ..error }),
     }
-    Ok(Canonical { argv, has_command: !path.is_empty() })
 }
 
 /// Finds the command and subcommand named in `args` and takes their words out.
@@ -50,30 +70,39 @@ fn split_commands<'c>(
     let mut path: Vec<&Command> = Vec::new();
     let mut rest = Vec::with_capacity(args.len());
     let mut words = args.iter();
-    let mut json = false;
+    let mut searching = true;
     while let Some(word) = words.next() {
         let flags = Flags { root, path: &path };
         if word == "--" {
             rest.push(word.clone());
             rest.extend(words.by_ref().cloned());
         } else if is_flag(word) {
-            json |= word == "--json";
             rest.push(word.clone());
             if flags.wants_next_word(word)
                 && let Some(value) = words.next()
             {
                 rest.push(value.clone());
             }
-        } else {
+        } else if searching {
             let here = path.last().copied().unwrap_or(root);
             match here.find_subcommand(word) {
-                Some(found) => path.push(found),
+                Some(found) => {
+                    path.push(found);
+                    // What follows `help` are topics.
+                    searching = found.get_name() != "help";
+                }
+                // Commands are looked for before flags are read, so that `--json` is not known here.
                 None if path.is_empty() => {
                     let message = format!("unknown command {} for {name:?}", quoted(word));
-                    return Err(UsageError { message, json });
+                    return Err(UsageError { message, json: false, before: None });
                 }
-                None => rest.push(word.clone()),
+                None => {
+                    searching = false;
+                    rest.push(word.clone());
+                }
             }
+        } else {
+            rest.push(word.clone());
         }
     }
     Ok((path, rest))
@@ -111,11 +140,13 @@ impl<'c> Flags<'c, '_> {
     fn wants_next_word(&self, word: &OsStr) -> bool {
         let bytes = word.as_bytes();
         if let Some(long) = bytes.strip_prefix(b"--") {
-            return !long.contains(&b'=') && self.long(long).is_some_and(takes_value);
+            return !long.contains(&b'=') && self.long(long).is_none_or(takes_value);
         }
         for (i, &letter) in bytes.iter().enumerate().skip(1) {
             match self.short(letter) {
                 Some(flag) if takes_value(flag) => return i + 1 == bytes.len(),
+                // It may belong to a command that is still to be named, and have a value.
+                None => return bytes.len() == 2,
                 _ => {}
             }
         }
@@ -133,13 +164,22 @@ struct Reader<'c, 'p> {
     switches: BTreeMap<String, u64>,
     valued: Vec<OsString>,
     positionals: Vec<OsString>,
+    before_json: Vec<OsString>,
+    notes: Vec<String>,
     json: bool,
 }
 
 impl<'c, 'p> Reader<'c, 'p> {
     fn new(root: &'c Command, path: &'p [&'c Command]) -> Self {
-        let known = Flags { root, path };
-        Reader { known, switches: BTreeMap::new(), valued: Vec::new(), positionals: Vec::new(), json: false }
+        Reader {
+            known: Flags { root, path },
+            switches: BTreeMap::new(),
+            valued: Vec::new(),
+            positionals: Vec::new(),
+            before_json: Vec::new(),
+            notes: Vec::new(),
+            json: false,
+        }
     }
 
     fn read(&mut self, words: &[OsString]) -> Result<(), UsageError> {
@@ -167,6 +207,9 @@ impl<'c, 'p> Reader<'c, 'p> {
             Some(at) => (&word[..at], Some(&word[at + 1..])),
             None => (word, None),
         };
+        if name.is_empty() || name[0] == b'-' {
+            return self.fail(format!("bad flag syntax: --{}", String::from_utf8_lossy(word)));
+        }
         let Some(flag) = self.known.long(name) else {
             return self.fail(format!("unknown flag: --{}", String::from_utf8_lossy(name)));
         };
@@ -180,7 +223,12 @@ impl<'c, 'p> Reader<'c, 'p> {
             },
             given => given,
         };
-        self.set(flag, value)
+        self.set(flag, value)?;
+        let deprecated = DEPRECATED.iter().find(|(long, _)| long.as_bytes() == name);
+        self.notes.extend(
+            deprecated.map(|(long, instead)| format!("Flag --{long} has been deprecated, {instead}")),
+        );
+        Ok(())
     }
 
     fn read_short<'w>(
@@ -191,19 +239,19 @@ impl<'c, 'p> Reader<'c, 'p> {
         let mut rest = letters;
         while let Some((&letter, after)) = rest.split_first() {
             let Some(flag) = self.known.short(letter) else {
-                let all = String::from_utf8_lossy(letters);
+                let all = String::from_utf8_lossy(rest);
                 return self.fail(format!(
                     "unknown shorthand flag: '{}' in -{all}",
                     char::from(letter).escape_debug()
                 ));
             };
             match after.strip_prefix(b"=") {
-                Some(value) => return self.set(flag, Some(value.to_vec())),
-                None if !takes_value(flag) => self.set(flag, None)?,
-                None if !after.is_empty() => return self.set(flag, Some(after.to_vec())),
-                None => {
+                Some(value) if !value.is_empty() => return self.set(flag, Some(value.to_vec())),
+                _ if !takes_value(flag) => self.set(flag, None)?,
+                _ if !after.is_empty() => return self.set(flag, Some(after.to_vec())),
+                _ => {
                     let Some(next) = words.next() else {
-                        let all = String::from_utf8_lossy(letters);
+                        let all = String::from_utf8_lossy(rest);
                         let letter = char::from(letter).escape_debug();
                         return self.fail(format!("flag needs an argument: '{letter}' in -{all}"));
                     };
@@ -220,33 +268,24 @@ impl<'c, 'p> Reader<'c, 'p> {
         if takes_value(flag) {
             let mut word = format!("--{long}=").into_bytes();
             word.extend(value.unwrap_or_default());
-            self.valued.push(OsString::from_vec(word));
+            let word = OsString::from_vec(word);
+            if !self.json {
+                self.before_json.push(word.clone());
+            }
+            self.valued.push(word);
             return Ok(());
         }
         let text = value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let uses = match (flag.get_action(), text) {
             (ArgAction::Count, None) => self.switches.get(&long).copied().unwrap_or(0) + 1,
-            (ArgAction::Count, Some(text)) => match text.parse::<u64>() {
-                Ok(count) => count.min(255),
-                Err(_) => {
-                    return self.bad_value(
-                        flag,
-                        &text,
-                        &format!("strconv.ParseInt: parsing {text:?}: invalid syntax"),
-                    );
-                }
+            (ArgAction::Count, Some(text)) => match gonumber::int(&text) {
+                Ok(count) => u64::try_from(count).unwrap_or(0).min(255),
+                Err(reason) => return self.bad_value(flag, &text, &reason),
             },
             (_, None) => 1,
-            (_, Some(text)) => match text.as_str() {
-                "1" | "t" | "T" | "true" | "TRUE" | "True" => 1,
-                "0" | "f" | "F" | "false" | "FALSE" | "False" => 0,
-                _ => {
-                    return self.bad_value(
-                        flag,
-                        &text,
-                        &format!("strconv.ParseBool: parsing {text:?}: invalid syntax"),
-                    );
-                }
+            (_, Some(text)) => match gonumber::bool(&text) {
+                Ok(value) => u64::from(value),
+                Err(reason) => return self.bad_value(flag, &text, &reason),
             },
         };
         if long == "json" {
@@ -261,15 +300,22 @@ impl<'c, 'p> Reader<'c, 'p> {
     }
 
     fn fail(&self, message: String) -> Result<(), UsageError> {
-        Err(UsageError { message, json: self.json })
+        Err(UsageError { message, json: self.json, before: None })
     }
 
-    fn flags(&mut self) -> Vec<OsString> {
-        let mut flags = std::mem::take(&mut self.valued);
+    fn into_canonical(self, name: &str) -> Canonical {
+        let path = self.known.path;
+        let mut argv = vec![OsString::from(name)];
+        argv.extend(path.iter().map(|command| OsString::from(command.get_name())));
+        argv.extend(self.valued);
         for (long, uses) in &self.switches {
-            flags.extend((0..*uses).map(|_| OsString::from(format!("--{long}"))));
+            argv.extend((0..*uses).map(|_| OsString::from(format!("--{long}"))));
         }
-        flags
+        if !self.positionals.is_empty() {
+            argv.push("--".into());
+            argv.extend(self.positionals);
+        }
+        Canonical { argv, has_command: !path.is_empty(), before_json: self.before_json, notes: self.notes }
     }
 }
 
@@ -351,6 +397,12 @@ mod tests {
         check("--json --bogus snapshots", "unknown flag: --bogus (json: true)");
         check("--bogus --json snapshots", "unknown flag: --bogus (json: false)");
         check("snapshots -Z", "unknown shorthand flag: 'Z' in -Z (json: false)");
+        check("snapshots -qZx", "unknown shorthand flag: 'Z' in -Zx (json: false)");
+        check("snapshots -q=", "unknown shorthand flag: '=' in -= (json: false)");
+        check("snapshots -H=", "restic snapshots --host==");
+        check("snapshots ---x", "bad flag syntax: ---x (json: false)");
+        check("--json bogus", "unknown command \"bogus\" for \"restic\" (json: false)");
+        check("key bogus add", "restic key -- bogus add");
         check("bogus", "unknown command \"bogus\" for \"restic\" (json: false)");
         check("snapshots -H", "flag needs an argument: 'H' in -H (json: false)");
         check("snapshots --host", "flag needs an argument: --host (json: false)");

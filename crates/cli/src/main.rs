@@ -4,6 +4,8 @@
 //! needs, the verb's own file does the work by calling the storey below, [`ui`] talks, [`exit`] decides the code.
 
 mod environment;
+mod gonumber;
+mod csv;
 mod goflags;
 mod shells;
 mod shellwords;
@@ -15,6 +17,7 @@ mod extended;
 mod ui;
 mod features;
 mod args;
+mod certificates;
 mod password;
 mod session;
 mod signals;
@@ -41,6 +44,7 @@ use ui::{Style, Ui};
     name = "tresor",
     args_override_self = true,
     disable_version_flag = true,
+    disable_help_subcommand = true,
     subcommand_required = false
 )]
 struct CommandLine {
@@ -87,24 +91,66 @@ type Told = (Arc<Ui>, Failure);
 fn parse(program: Program, words: &[OsString]) -> Result<Option<CommandLine>, Told> {
     let mut root = command_line().name(program.name());
     root.build();
-    let canonical = goflags::canonical(&root, program.name(), words)
-        .map_err(|error| (early_voice(program, error.json), Failure::plain(error.message)))?;
-    let argv =
-        if canonical.has_command { canonical.argv } else { vec![program.name().into(), "--help".into()] };
-    let json = argv.iter().any(|word| word == "--json");
-    let parsed =
-        root.try_get_matches_from_mut(argv).and_then(|matches| CommandLine::from_arg_matches(&matches));
-    match parsed {
-        Ok(line) => Ok(Some(line)),
-        Err(error) if !error.use_stderr() => {
-            let voice = early_voice(program, false);
-            voice.raw(error.render().to_string().as_bytes());
-            voice.finish().map(|()| None).map_err(|failure| (voice, failure))
+    // Under our own name `--json` counts wherever it stands.
+    let json_somewhere = !program.is_restic() && words.iter().any(|word| word == "--json");
+    let voice = |json| early_voice(program, json || json_somewhere);
+    let canonical = match goflags::canonical(&root, program.name(), words) {
+        Ok(canonical) => canonical,
+        Err(mut error) => {
+            let before = error.before.take().and_then(|before| bad_value(&mut root, &before));
+            let (json, message) = before.unwrap_or((error.json, error.message));
+            return Err((voice(json), Failure::plain(message)));
         }
+    };
+    let told = voice(false);
+    canonical.notes.iter().for_each(|note| told.error(note));
+    if !canonical.has_command {
+        return show(voice(false), root.render_long_help().to_string());
+    }
+    let parsed = root
+        .try_get_matches_from_mut(&canonical.argv)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    match parsed {
+        Ok(CommandLine { verb: Some(Verb::Help(args)), .. }) => {
+            match args.text(&mut root) {
+                Ok(help) => show(voice(false), help),
+                // restic tells it and is content.
+                Err(unknown) if program.is_restic() => {
+                    voice(false).error(&unknown.message);
+                    Ok(None)
+                }
+                Err(unknown) => Err((voice(false), unknown)),
+            }
+        }
+        Ok(line) => Ok(Some(line)),
+        Err(error) if !error.use_stderr() => show(voice(false), error.render().to_string()),
         Err(error) => {
-            Err((early_voice(program, json), Failure::plain(commands::usage_message(&root, &error))))
+            let json = is_json_before(&canonical, &error);
+            Err((voice(json), Failure::plain(commands::usage_message(&root, &error))))
         }
     }
+}
+
+/// Prints help, which is all that was asked for.
+fn show(voice: Arc<Ui>, help: String) -> Result<Option<CommandLine>, Told> {
+    voice.raw(help.as_bytes());
+    voice.finish().map(|()| None).map_err(|failure| (voice, failure))
+}
+
+/// A value that is wrong in what was read before another mistake: it was met first.
+fn bad_value(root: &mut clap::Command, before: &goflags::Canonical) -> Option<(bool, String)> {
+    let error = root.try_get_matches_from_mut(&before.argv).err()?;
+    let is_value = error.kind() == clap::error::ErrorKind::ValueValidation;
+    is_value.then(|| (is_json_before(before, &error), commands::usage_message(root, &error)))
+}
+
+/// Whether `--json` stood before the flag whose value is wrong.
+fn is_json_before(line: &goflags::Canonical, error: &clap::Error) -> bool {
+    let early = commands::bad_flag(error).is_some_and(|(flag, value)| {
+        let flag = flag.split([' ', '=']).next().unwrap_or_default().to_owned();
+        line.before_json.iter().any(|word| *word == *format!("{flag}={value}"))
+    });
+    !early && line.argv.iter().any(|word| word == "--json")
 }
 
 /// A voice for what goes wrong before the flags are known.

@@ -83,12 +83,20 @@ fn from_command(command: &str) -> Result<Secret> {
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| resolving(&format!("exec: {:?}: {error}", words[0])))?;
+        .map_err(|error| resolving(&format!("exec: {:?}: {}", words[0], start_failure(&error))))?;
     let printed = Zeroizing::new(output.stdout);
     match output.status.code() {
         Some(0) => Ok(Zeroizing::new(textfile::trim(&printed).to_vec())),
         Some(code) => Err(resolving(&format!("exit status {code}"))),
         None => Err(resolving(&format!("{}", output.status))),
+    }
+}
+
+/// Why a program could not be started.
+fn start_failure(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "executable file not found in $PATH".into(),
+        _ => crate::causes::chain(error),
     }
 }
 
@@ -112,7 +120,7 @@ pub(crate) fn new_from_file(path: &Path) -> Result<Secret> {
     let password = Zeroizing::new(textfile::read_trimmed(path)?);
     if password.is_empty() {
         return Err(Failure::plain(
-            "an empty password is not allowed by default. Pass the flag `--new-insecure-no-password` to disable this check",
+            "an empty password is not allowed by default. Pass the flag `--new-insecure-no-password` to restic to disable this check",
         ));
     }
     Ok(password)
@@ -142,9 +150,6 @@ fn first_line_of_stdin() -> Result<Secret> {
         .lock()
         .read_until(b'\n', &mut line)
         .map_err(|error| Failure::fatal(format!("unable to read password from stdin: {error}")))?;
-    if line.is_empty() {
-        return Err(Failure::fatal("unable to read password from stdin: unexpected end of input"));
-    }
     while matches!(line.last(), Some(b'\n' | b'\r')) {
         line.pop();
     }

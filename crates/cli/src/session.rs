@@ -23,10 +23,10 @@ use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::Extended;
 use crate::password::{self, Given, Sources};
-use crate::textfile;
 use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
+use crate::{certificates, csv, gonumber, textfile};
 
 /// Our own version.
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -128,7 +128,8 @@ impl Session {
         ui: Arc<Ui>,
         cancel: Cancel,
     ) -> Result<Self> {
-        let extended = Extended::parse(&global.options)?;
+        let lists = global.options.iter().map(|list| csv::split(list).map_err(Failure::fatal));
+        let extended = Extended::parse(&lists.collect::<Result<Vec<_>>>()?.concat())?;
         let zone = Zone::system(environment.as_set("TZ").and_then(OsStr::to_str));
         let (called, gate) = ("repository", Gate::default());
         Ok(Session { program, global, environment, ui, cancel, zone, called, extended, gate })
@@ -215,6 +216,7 @@ impl Session {
     /// The backend at the location, behind retries, limits and the gate of the lock.
     pub(crate) fn handle(&self) -> Result<Handle<Full>> {
         let location = self.location()?;
+        certificates::check(&self.global)?;
         let backend: Arc<dyn Backend> =
             tresor_backend::open::open(&location, &self.backend_options(&location)?)?;
         let backend: Arc<dyn Backend> = match self.rates() {
@@ -250,10 +252,11 @@ impl Session {
         let own = self.extended.namespace(location.scheme(), &["connections"])?;
         let mut options = tresor_backend::open::Options::default();
         if let Some(text) = own.get("connections") {
-            let count: usize = text.parse().map_err(|_| {
-                Failure::plain(format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))
+            let count = gonumber::uint(text).map_err(Failure::plain)?;
+            let count = u32::try_from(count).map_err(|_| {
+                Failure::plain(format!("strconv.ParseUint: parsing {text:?}: value out of range"))
             })?;
-            options.connections = Some(NonZeroUsize::new(count).ok_or_else(|| {
+            options.connections = Some(NonZeroUsize::new(count as usize).ok_or_else(|| {
                 Failure::fatal(format!("{}.connections must be at least 1", location.scheme()))
             })?);
         }
@@ -397,13 +400,17 @@ impl Session {
         }
         let xdg = self.environment.get("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || self.environment.get("HOME").map(|home| PathBuf::from(home).join(".cache"));
-        match xdg.or_else(home) {
-            Some(folder) if folder.is_absolute() => Ok(Some(folder.join("tresor"))),
-            _ => Err(Failure::fatal(
-                "unable to open cache: unable to locate cache directory: neither $XDG_CACHE_HOME nor $HOME are defined",
-            )
-            .hint("`--cache-dir` names a folder, `--no-cache` does without")),
+        let missing = match xdg.or_else(home) {
+            Some(folder) if folder.is_absolute() => return Ok(Some(folder.join("tresor"))),
+            Some(_) => "path in $XDG_CACHE_HOME is relative",
+            None => "neither $XDG_CACHE_HOME nor $HOME are defined",
+        };
+        let message = format!("unable to locate cache directory: {missing}");
+        if self.program.is_restic() {
+            self.ui.error(&format!("unable to open cache: {message}"));
+            return Err(Failure::plain(message));
         }
+        Err(Failure::fatal(message).hint("`--cache-dir` names a folder, `--no-cache` does without"))
     }
 
     fn lock_options(&self) -> Result<LockOptions> {

@@ -50,8 +50,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         Some(_) => None,
     };
     let digits = if shift.is_some() { &text[..text.len() - 1] } else { text };
-    let number: i64 =
-        digits.parse().map_err(|_| format!("strconv.ParseInt: parsing {digits:?}: invalid syntax"))?;
+    let number: i64 = crate::gonumber::signed_decimal(digits)?;
     let size = i128::from(number) << shift.unwrap_or(0);
     i64::try_from(size)
         .ok()
@@ -63,8 +62,10 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let invalid = || format!("time: invalid duration {text:?}");
     let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest.starts_with('-') {
-        return Err(format!("{}: it is negative", invalid()));
+    if let Some(positive) = rest.strip_prefix('-') {
+        // Less than no time is no time.
+        let positive = Some(positive).filter(|text| !text.starts_with(['-', '+'])).ok_or_else(invalid)?;
+        return parse_duration(positive).map(|_| Duration::ZERO).map_err(|_| invalid());
     }
     if rest == "0" {
         return Ok(Duration::ZERO);
@@ -150,7 +151,7 @@ mod tests {
         {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
-        for bad in ["", "5", "5x", "m", "-1s", "1h5"] {
+        for bad in ["", "5", "5x", "m", "--1s", "1h5"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

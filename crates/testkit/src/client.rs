@@ -4,6 +4,7 @@ use crate::peers;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 #[derive(Debug, Clone)]
 pub struct Client {
     program: PathBuf,
+    name: Option<String>,
     repository: PathBuf,
     password: String,
     folder: PathBuf,
@@ -45,6 +47,7 @@ impl Client {
         let cache = folder.join("cache");
         let client = Client {
             program,
+            name: None,
             repository: repository.as_ref().to_owned(),
             password: crate::fixtures::PASSWORD.to_owned(),
             folder: folder.clone(),
@@ -77,6 +80,13 @@ impl Client {
         self
     }
 
+    /// The same started under another name, by which a program may know its part.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// The repository's path.
     pub fn repository(&self) -> &Path {
         &self.repository
@@ -90,6 +100,9 @@ impl Client {
     /// The prepared command, for what the methods below do not offer.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
+        if let Some(name) = &self.name {
+            command.arg0(name);
+        }
         command.args(arguments).current_dir(&self.folder).env_clear();
         for name in ["PATH", "TMPDIR"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));

@@ -12,8 +12,8 @@ use tresor_snapshot::select::GroupBy;
 
 use super::patterns::ExcludeFlags;
 use crate::exit::{Code, Failure, Result};
+use crate::gonumber;
 use crate::session::{Opened, Session};
-use crate::units;
 
 /// Make a new snapshot of files and folders
 #[derive(clap::Args)]
@@ -30,8 +30,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILENAME[:HEADER]")]
     exclude_if_present: Vec<String>,
     /// Exclude files larger than this (suffixes k, m, g, t)
-    #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
-    exclude_larger_than: Option<u64>,
+    #[arg(long, value_name = "SIZE")]
+    exclude_larger_than: Option<String>,
     /// Read what to back up from this file, a pattern a line (repeatable)
     #[arg(long, value_name = "FILE")]
     files_from: Vec<PathBuf>,
@@ -69,8 +69,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SNAPSHOT")]
     parent: Option<String>,
     /// Read so many files at once (default: $RESTIC_READ_CONCURRENCY or one a core)
-    #[arg(long, value_name = "N")]
-    read_concurrency: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = gonumber::uint)]
+    read_concurrency: Option<u64>,
     /// Save no snapshot when nothing changed
     #[arg(long)]
     skip_if_unchanged: bool,

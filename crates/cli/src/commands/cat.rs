@@ -8,7 +8,7 @@ use tresor_snapshot::walk::find_subtree;
 use super::selection::{self, One};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
-use crate::ui::json::indent;
+use crate::ui::json::{compact, indent};
 
 /// Print a file, blob or tree of the repository
 #[derive(clap::Args)]
@@ -61,7 +61,7 @@ fn what(args: &Args) -> Result<What> {
         let words: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
         return Err(Failure::fatal(format!("invalid type {kind:?}, must be one of [{}]", words.join("|"))));
     };
-    if args.id.is_none() && !matches!(what, What::Config | What::MasterKey) {
+    if (args.id.is_none() || !args.surplus.is_empty()) && !matches!(what, What::Config | What::MasterKey) {
         return Err(Failure::fatal("ID not specified"));
     }
     Ok(*what)
@@ -69,6 +69,8 @@ fn what(args: &Args) -> Result<What> {
 
 fn print<R: Right>(what: What, id: &str, session: &Session, repository: &Repository<R>) -> Result<()> {
     let ui = &session.ui;
+    // What is JSON already becomes one line of it, without blanks.
+    let indent = |json: &[u8]| if ui.is_json_only() { compact(json) } else { indent(json) };
     match what {
         What::Config => ui.raw(&indent(&repository.config().to_json())),
         What::MasterKey => ui.raw(&indent(&repository.master_key_json())),

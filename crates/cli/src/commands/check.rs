@@ -44,11 +44,6 @@ enum Read {
 
 /// Checks, and fails if anything is damaged.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
-    if args.check_unused {
-        session.ui.error(
-            "Flag --check-unused has been deprecated, `--check-unused` is deprecated and will be ignored",
-        );
-    }
     let read = read(args)?;
     let view = Arc::new(CheckView::new(&session.ui, session.program.name()));
     let ended = check(args, &read, session, &view);

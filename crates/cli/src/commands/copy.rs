@@ -1,5 +1,6 @@
 //! `copy`: copy snapshots from another repository.
 
+use std::cell::Cell;
 use tresor_repo::Repository;
 use tresor_repo::handle::{Append, Read};
 use tresor_repo::index::Index;
@@ -10,6 +11,7 @@ use super::secondary::SecondaryFlags;
 use super::selection::{self, SelectFlags};
 use crate::exit::Result;
 use crate::session::Session;
+use crate::ui::changes::{Counts, Told};
 use crate::ui::counters::Counting;
 
 /// Stored bytes that are copied before the snapshots that need them are saved.
@@ -52,12 +54,17 @@ fn copy(
     select::sort_newest_first(&mut snapshots);
     snapshots.reverse();
     let index = session.load_index(source)?;
-    let run = Run { session, destination, index: session.load_index(destination)? };
+    let index_here = session.load_index(destination)?;
+    let run = Run { session, destination, index: index_here, copied: Cell::new(0) };
+    let all = snapshots.len() as u64;
     let mut wanted = snapshots.into_iter().filter(|snapshot| run.is_wanted(snapshot, &present)).peekable();
     let mut source = Source::new(source, &index);
     while wanted.peek().is_some() {
         run.batch(&mut source, &mut wanted)?;
     }
+    let copied = run.copied.get();
+    let (copied_snapshots, skipped_snapshots) = (Some(copied), Some(all - copied));
+    session.ui.tell(&Told::Summary(Counts { copied_snapshots, skipped_snapshots, ..Counts::default() }));
     Ok(())
 }
 
@@ -66,6 +73,7 @@ struct Run<'a> {
     session: &'a Session,
     destination: &'a Repository<Append>,
     index: Index,
+    copied: Cell<u64>,
 }
 
 impl Run<'_> {
@@ -74,8 +82,9 @@ impl Run<'_> {
         let Some((copy, _)) = copy_of(snapshot, present) else { return true };
         let ui = &self.session.ui;
         ui.verbose(&format!("\n{}", snapshot.1.describe(&snapshot.0, &self.session.zone)));
-        let (id, copy) = (snapshot.0.short(), copy.short());
+        let (id, present_id, copy) = (snapshot.0.short(), *copy, copy.short());
         ui.verbose(&format!("skipping source snapshot {id}, was already copied to snapshot {copy}"));
+        ui.tell(&Told::Skipped { source_snapshot_id: snapshot.0, snapshot_id: present_id });
         false
     }
 
@@ -109,6 +118,8 @@ impl Run<'_> {
         }
         for (id, snapshot) in copies {
             let saved = self.destination.save_snapshot(&copied(id, &snapshot).encode())?;
+            session.ui.tell(&Told::Copied { source_snapshot_id: id, snapshot_id: saved });
+            self.copied.set(self.copied.get() + 1);
             let (saved, id) = (saved.short(), id.short());
             session.ui.print(&format!("snapshot {saved} saved, copied from source snapshot {id}"));
         }

@@ -44,10 +44,15 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     };
     let format = Format::from_str(&args.archive, false)
         .map_err(|_| Failure::plain(format!("unknown archive format {:?}", args.archive)))?;
+    let is_named = !path.is_empty();
     let path = selection::clean(path);
     let opened = session.open_to_read()?;
     let ended = selection::find_one(session, &opened.repository, &args.select, snapshot)
         .map_err(|why| Failure { message: format!("Fatal: failed to find snapshot: {}", why.message), ..why })
+        .and_then(|one| match is_named {
+            true => Ok(one),
+            false => Err(Failure::fatal("cannot dump file: path \"/\" not found in snapshot")),
+        })
         .and_then(|one| dump(args, format, &path, session, &opened.repository, &one));
     opened.close(session);
     ended

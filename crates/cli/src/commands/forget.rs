@@ -12,6 +12,7 @@ use super::removal;
 use super::selection::{self, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::{Opened, Session};
+use crate::ui::changes::Told;
 use crate::ui::forget::{self as view, Group};
 
 /// Remove snapshots, by a policy or by their ids
@@ -129,9 +130,6 @@ impl KeepFlags {
 
 /// Decides, shows, removes.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
-    if !args.hostname.is_empty() {
-        session.ui.error("Flag --hostname has been deprecated, use --host");
-    }
     let policy = args.keep.policy()?;
     let prune = args.prune_flags.options(session)?;
     let no_lock = session.global.no_lock;
@@ -175,6 +173,10 @@ fn forget(
             0
         }
     };
+    if !args.ids.is_empty() {
+        let dry_run = args.dry_run;
+        remove.iter().for_each(|id| ui.tell(&Told::Removed { snapshot_id: *id, dry_run }));
+    }
     if ui.is_json() && args.ids.is_empty() && !groups.is_empty() {
         ui.raw(&view::json(&groups));
         ui.flush();

@@ -65,8 +65,14 @@ fn version(text: &str) -> Result<u32> {
 /// # Errors
 /// There is one already; no password; those of the backend.
 pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Result<RepoId> {
-    let handle = session.handle()?;
-    let password = session.new_password()?;
+    let doubled =
+        |failure: Failure| match failure.message.starts_with("Fatal: ") && session.program.is_restic() {
+            true => Failure { message: format!("Fatal: {}", failure.message), ..failure },
+            false => failure,
+        };
+    // restic says that these are fatal twice.
+    let handle = session.handle().map_err(doubled)?;
+    let password = session.new_password().map_err(doubled)?;
     let owner = session.owner();
     let key = NewKey {
         username: owner.username,

@@ -10,6 +10,7 @@ use tresor_repo::keys::KeyInfo;
 use crate::exit::{Failure, Result};
 use crate::password;
 use crate::session::Session;
+use crate::ui::changes::Told;
 use crate::ui::table::Table;
 
 /// Manage the passwords that open the repository
@@ -99,7 +100,9 @@ fn add(new: &NewArgs, session: &Session) -> Result<()> {
     let added =
         new_password(new).and_then(|password| Ok(repository.add_key(&password, &new_key(new, session))?));
     session.release(lock.release());
-    session.ui.print(&format!("saved new key with ID {}", added?));
+    let id = added?;
+    session.ui.tell(&Told::KeyAdded { id });
+    session.ui.print(&format!("saved new key with ID {id}"));
     Ok(())
 }
 
@@ -110,7 +113,7 @@ fn change_password(new: &NewArgs, session: &Session) -> Result<()> {
     let changed = new_password(new)
         .and_then(|password| Ok(opened.repository.change_password(&password, &key, &opened.lock)?));
     opened.close(session);
-    changed?;
+    session.ui.tell(&Told::KeyAdded { id: changed? });
     let time = key.created.long_text(&session.zone);
     session
         .ui
@@ -129,7 +132,9 @@ fn remove(ids: &[String], session: &Session) -> Result<()> {
         Ok(id)
     });
     opened.close(session);
-    session.ui.print(&format!("removed key {}", removed?));
+    let id = removed?;
+    session.ui.tell(&Told::KeyRemoved { id });
+    session.ui.print(&format!("removed key {id}"));
     Ok(())
 }
 

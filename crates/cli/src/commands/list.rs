@@ -7,6 +7,7 @@ use tresor_snapshot::check::used_packs;
 use super::selection;
 use crate::exit::{Failure, Result};
 use crate::session::Session;
+use crate::ui::changes::Told;
 
 /// List blobs, packs, index files, snapshots, keys or locks by id
 #[derive(clap::Args)]
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
 
 fn print_files<R: Right>(kind: FileKind, session: &Session, repository: &Repository<R>) -> Result<()> {
     for file in repository.list(kind)? {
-        session.ui.raw(format!("{}\n", file.id).as_bytes());
+        object(session, kind.word(), file.id.to_string(), false);
     }
     Ok(())
 }
@@ -60,13 +61,22 @@ fn print_used_packs<R: Right>(snapshot: &str, session: &Session, repository: &Re
     let packs = used_packs(repository, &index, &[(one.id, one.snapshot)])?;
     let mut packs: Vec<_> = packs.into_iter().collect();
     packs.sort_unstable();
-    packs.iter().for_each(|pack| session.ui.raw(format!("{pack}\n").as_bytes()));
+    packs.iter().for_each(|pack| object(session, FileKind::Pack.word(), pack.to_string(), false));
     Ok(())
 }
 
 fn print_blobs<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> {
     for (blob, _) in session.load_index(repository)?.iter() {
-        session.ui.raw(format!("{} {}\n", blob.kind.word(), blob.id).as_bytes());
+        object(session, blob.kind.word(), blob.id.to_string(), true);
     }
     Ok(())
+}
+
+/// A line for one object; restic has only text for it.
+fn object(session: &Session, kind: &str, id: String, named: bool) {
+    match session.ui.is_json_only() {
+        true => session.ui.json(&Told::Object { kind, id }),
+        false if named => session.ui.raw(format!("{kind} {id}\n").as_bytes()),
+        false => session.ui.raw(format!("{id}\n").as_bytes()),
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod features;
 pub(crate) mod find;
 pub(crate) mod forget;
 pub(crate) mod generate;
+pub(crate) mod help;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
@@ -56,6 +57,7 @@ pub(crate) enum Verb {
     Find(find::Args),
     Forget(forget::Args),
     Generate(generate::Args),
+    Help(help::Args),
     Init(init::Args),
     Key(key::Args),
     List(list::Args),
@@ -95,6 +97,8 @@ impl Verb {
             Verb::Find(args) => find::run(&args, session),
             Verb::Forget(args) => forget::run(&args, session),
             Verb::Generate(args) => generate::run(&args, crate::command_line(), session),
+            // It was shown before a session was begun.
+            Verb::Help(_) => Ok(()),
             Verb::Init(args) => init::run(&args, session),
             Verb::Key(args) => key::run(&args, session),
             Verb::List(args) => list::run(&args, session),
@@ -112,12 +116,13 @@ impl Verb {
 
     /// Whether `--json` replaces the text of this command: under our own name of every one, as restic only of some.
     pub(crate) fn speaks_json(&self, program: Program) -> bool {
+        if !program.is_restic() {
+            return true;
+        }
         match self {
             Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
             Verb::Repair(_) | Verb::Rewrite(_) => false,
-            Verb::Cache(_) | Verb::Features(_) | Verb::Mount(_) | Verb::Options(_) | Verb::Prune(_) => {
-                !program.is_restic()
-            }
+            Verb::Cache(_) | Verb::Features(_) | Verb::Mount(_) | Verb::Options(_) | Verb::Prune(_) => false,
             Verb::Key(args) => args.speaks_json(),
             Verb::Backup(_)
             | Verb::Check(_)
@@ -126,6 +131,7 @@ impl Verb {
             | Verb::Find(_)
             | Verb::Forget(_)
             | Verb::Generate(_)
+            | Verb::Help(_)
             | Verb::Init(_)
             | Verb::Ls(_)
             | Verb::Restore(_)
@@ -147,29 +153,28 @@ fn refuse_arguments(session: &Session, command: &str, words: &[String]) -> Resul
         return Ok(());
     }
     let program = session.program.name();
-    Err(Failure::fatal(format!(
+    let message = format!(
         "the {command} command expects no arguments, only options - please see `{program} help {command}` for usage and flags"
-    )))
+    );
+    // As in restic, those of `key` do not call it fatal.
+    Err(if command.starts_with("key ") { Failure::plain(message) } else { Failure::fatal(message) })
 }
 
 /// A parser's complaint in restic's words.
 pub(crate) fn usage_message(root: &clap::Command, error: &clap::Error) -> String {
+    let Some((flag, value)) = bad_flag(error) else { return first_line(error) };
+    let long = flag.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default();
+    let reason = std::error::Error::source(error).map_or_else(|| first_line(error), ToString::to_string);
+    format!("invalid argument {value:?} for {:?} flag: {reason}", full_name(root, long))
+}
+
+/// The flag and the value of it that a parser complains about.
+pub(crate) fn bad_flag(error: &clap::Error) -> Option<(String, String)> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
-    let Some(flag) = text(ContextKind::InvalidArg) else {
-        return first_line(error);
-    };
-    match text(ContextKind::InvalidValue) {
-        Some(value) => {
-            let long = flag.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default();
-            let reason =
-                std::error::Error::source(error).map_or_else(|| first_line(error), ToString::to_string);
-            format!("invalid argument {value:?} for {:?} flag: {reason}", full_name(root, long))
-        }
-        None => first_line(error),
-    }
+    text(ContextKind::InvalidArg).zip(text(ContextKind::InvalidValue))
 }
 
 fn first_line(error: &clap::Error) -> String {

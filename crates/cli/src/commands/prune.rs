@@ -59,11 +59,6 @@ impl PruneFlags {
     /// # Errors
     /// A value that is none, or flags that contradict each other.
     pub(crate) fn options(&self, session: &Session) -> Result<PruneOptions> {
-        if self.repack_small {
-            session.ui.error(
-                "Flag --repack-small has been deprecated, small files are automatically repacked. Use --repack-smaller-than to specify a minimum size",
-            );
-        }
         let max_repack_bytes = match self.max_repack_size.as_str() {
             "" => None,
             size => Some(units::parse_size(size).map_err(Failure::plain)?),

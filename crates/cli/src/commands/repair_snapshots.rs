@@ -10,6 +10,7 @@ use super::selection::{self, Ignored, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 use crate::ui::Ui;
+use crate::ui::changes::Told;
 
 /// Take what is damaged out of snapshots, after the index was repaired
 #[derive(clap::Args)]
@@ -80,6 +81,7 @@ fn remove_if_damaged(
         return Ok(false);
     };
     session.ui.print(&format!("\nsnapshot {}: {}", id.short(), ignored.why.message));
+    session.ui.tell(&Told::Removed { snapshot_id: id, dry_run: args.dry_run });
     match args.dry_run {
         true => session.ui.print("would remove damaged snapshot"),
         false => {
@@ -103,7 +105,11 @@ fn repair(
     let tell = &mut |repaired: Repaired, path: &[u8]| tell(ui, &repaired, path);
     let mut edit = Repair::new(index, tell);
     let short = old.0.short();
-    match rewriter.rewrite(&rewriting.repository, index, old.1.tree, &mut edit)? {
+    let tree = rewriter.rewrite(&rewriting.repository, index, old.1.tree, &mut edit)?;
+    if tree.is_none() {
+        ui.tell(&Told::Removed { snapshot_id: old.0, dry_run: args.dry_run });
+    }
+    match tree {
         None if args.dry_run => ui.print("would delete empty snapshot"),
         None => {
             rewriting.remove(&old.0)?;
@@ -119,6 +125,15 @@ fn repair(
 }
 
 fn tell(ui: &Ui, repaired: &Repaired, path: &[u8]) {
+    let item = String::from_utf8_lossy(path);
+    let what = match repaired {
+        Repaired::MissingContent => "missing_content",
+        Repaired::WrongSize => "wrong_size",
+        Repaired::InvalidKind(_) => "invalid_type",
+        Repaired::UnreadableDirectory => "unreadable_directory",
+        Repaired::UnreadableRoot => "unreadable_root",
+    };
+    ui.tell(&Told::Repaired { item: &item, what });
     let path = quoted(path);
     ui.print(&match repaired {
         Repaired::MissingContent => format!("  file {path}: removed missing content"),

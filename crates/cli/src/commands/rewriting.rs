@@ -11,6 +11,7 @@ use tresor_snapshot::snapshot::SnapshotSummary;
 
 use crate::exit::Result;
 use crate::session::{Opened, Session};
+use crate::ui::changes::{Counts, Told};
 
 /// What may happen to the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub(super) fn replace(
         }
         time.iter().for_each(|time| ui.print(&format!("would set time to {time}")));
         changes.hostname.iter().for_each(|host| ui.print(&format!("would set hostname to {host}")));
+        let (old_snapshot_id, new_snapshot_id, removed) = (old.0, None, forget);
+        ui.tell(&Told::Changed { old_snapshot_id, new_snapshot_id, removed, dry_run });
         return Ok(());
     }
     time.iter().for_each(|time| ui.print(&format!("setting time to {time}")));
@@ -108,11 +111,15 @@ pub(super) fn replace(
         rewriting.remove(&id)?;
         ui.print(&format!("removed old snapshot {}", id.short()));
     }
+    let (old_snapshot_id, new_snapshot_id, removed) = (id, Some(new), forget);
+    ui.tell(&Told::Changed { old_snapshot_id, new_snapshot_id, removed, dry_run });
     Ok(())
 }
 
 /// The last line: how many snapshots were modified, or would be.
 pub(super) fn conclude(session: &Session, modified: u64, dry_run: bool) {
+    let counts = Counts { changed_snapshots: Some(modified), dry_run, ..Counts::default() };
+    session.ui.tell(&Told::Summary(counts));
     let verb = if dry_run { "would be modified" } else { "were modified" };
     session.ui.print(&match (modified, dry_run) {
         (0, _) => format!("\nno snapshots {verb}"),

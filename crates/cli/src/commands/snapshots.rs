@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(long, hide = true)]
     last: bool,
     /// Show the newest N of each group; ungrouped, of each host and set of paths
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = crate::gonumber::int)]
     latest: i64,
     /// Ids, beginnings of ids, or `latest` (default: all)
     #[arg(value_name = "SNAPSHOT")]
@@ -33,11 +33,8 @@ pub(crate) struct Args {
 
 /// Lists the snapshots.
 pub(crate) fn run(mut args: Args, session: &Session) -> Result<()> {
-    if args.last {
-        session.ui.error("Flag --last has been deprecated, use --latest 1");
-        if args.latest == 0 {
-            args.latest = 1;
-        }
+    if args.last && args.latest == 0 {
+        args.latest = 1;
     }
     let opened = session.open_to_read()?;
     let ended = show(&args, session, &opened.repository);

@@ -4,6 +4,7 @@ use tresor_repo::lock::Which;
 
 use crate::exit::Result;
 use crate::session::Session;
+use crate::ui::changes::{Counts, Told};
 
 /// Remove locks that programs left behind
 #[derive(clap::Args)]
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let _ = &args.ignored; // restic ignores them too
     let which = if args.remove_all { Which::All } else { Which::Stale };
     let removed = session.open_unlocked()?.unlock(which, &session.owner())?;
+    session.ui.tell(&Told::Summary(Counts { removed_locks: Some(removed), ..Counts::default() }));
     if removed > 0 {
         session.ui.print(&format!("successfully removed {removed} locks"));
     }

@@ -185,6 +185,19 @@ impl BackupMonitor for BackupView {
         }
     }
 
+    fn excluded(&self, path: &[u8]) {
+        // What the next restic shows; the one we stand in for does not.
+        if !self.ui.style.hints {
+            return;
+        }
+        let path = String::from_utf8_lossy(path);
+        if !self.ui.is_json() {
+            self.ui.very_verbose(&format!("excluded  {}", printable(&path)));
+        } else if self.ui.style.verbosity >= 2 {
+            self.ui.json(&ExcludedMessage { message_type: "excluded_item", item: &path });
+        }
+    }
+
     fn unsigned_tag(&self, path: &[u8], cause: &io::Error) {
         let path = String::from_utf8_lossy(path);
         let text = match cause.kind() {
@@ -231,7 +244,7 @@ impl BackupView {
                 units::bytes(data.plain_bytes),
                 units::bytes(data.stored_bytes)
             );
-            if item.is_dir { format!("{text}, {} metadata", units::bytes(tree.plain_bytes)) } else { text }
+            if item.is_dir { format!("{text}, {} metadata", units::bytes(tree.stored_bytes)) } else { text }
         };
         self.ui.very_verbose(&match item.change {
             Change::Unmodified => format!("unchanged {path}"),
@@ -339,6 +352,12 @@ impl Default for ItemMessage {
             total_files: 0,
         }
     }
+}
+
+#[derive(Serialize)]
+struct ExcludedMessage<'a> {
+    message_type: &'static str,
+    item: &'a str,
 }
 
 /// An error about one item, as `backup` and `restore` report it.

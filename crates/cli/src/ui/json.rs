@@ -66,6 +66,25 @@ pub(crate) fn indent(compact: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A JSON value as it is, without the blanks between its parts, and a line end.
+pub(crate) fn compact(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() + 1);
+    let (mut in_string, mut escaped) = (false, false);
+    for &byte in json {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+        } else if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            continue;
+        } else {
+            in_string = byte == b'"';
+        }
+        out.push(byte);
+    }
+    out.push(b'\n');
+    out
+}
+
 /// Go's dialect: `<`, `>`, `&` and the two line separators escaped, whole floats without a fraction.
 struct GoFormatter;
 
@@ -96,6 +115,11 @@ impl Formatter for GoFormatter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_compact_value_is_one_line() {
+        assert_eq!(compact(b"{\n  \"a b\": [1,\t\"x \\\" y\"]\n}"), b"{\"a b\":[1,\"x \\\" y\"]}\n");
+    }
 
     #[test]
     fn indentation_leaves_strings_alone() {

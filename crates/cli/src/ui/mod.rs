@@ -4,6 +4,7 @@
 //! text and redrawn; elsewhere nothing but results is printed.
 
 pub(crate) mod backup;
+pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod counters;
 pub(crate) mod find;
@@ -95,8 +96,21 @@ impl Ui {
         style.verbosity > 1 || (style.verbosity > 0 && steady)
     }
 
+    /// Whether nothing but JSON may be printed; under the name `restic` some texts remain.
+    pub(crate) fn is_json_only(&self) -> bool {
+        self.style.json && self.style.hints
+    }
+
     /// An error or warning: stderr, always.
     pub(crate) fn error(&self, text: &str) {
+        #[derive(Serialize)]
+        struct Warning<'a> {
+            message_type: &'static str,
+            message: &'a str,
+        }
+        if self.is_json_only() {
+            return self.error_json(&Warning { message_type: "warning", message: text.trim_start() });
+        }
         let mut out = self.output();
         out.clear_status(self.style.terminal.as_ref());
         out.flush(&self.cancel);
@@ -203,14 +217,17 @@ impl Ui {
             message_type: &'static str,
             code: u8,
             message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hint: Option<&'a str>,
         }
+        let hint = failure.hint.filter(|_| self.style.hints);
         if failure.code == Code::BrokenPipe {
         } else if self.style.json {
             let code = failure.code as u8;
-            self.error_json(&ExitError { message_type: "exit_error", code, message: &failure.message });
+            self.error_json(&ExitError { message_type: "exit_error", code, message: &failure.message, hint });
         } else {
             self.error(&failure.message);
-            if let Some(hint) = failure.hint.filter(|_| self.style.hints) {
+            if let Some(hint) = hint {
                 self.error(&format!("hint: {hint}"));
             }
         }

@@ -115,11 +115,11 @@ impl RestoreMonitor for RestoreView {
         self.total_bytes.fetch_add(bytes, Relaxed);
     }
 
-    fn item(&self, action: Action, path: &[u8], size: u64) {
+    fn item(&self, action: Action, path: &[u8], size: Option<u64>) {
         match action {
             Action::Restored | Action::Updated => self.restored_files.fetch_add(1, Relaxed),
             Action::Unchanged => {
-                self.skipped_bytes.fetch_add(size, Relaxed);
+                self.skipped_bytes.fetch_add(size.unwrap_or(0), Relaxed);
                 self.skipped_files.fetch_add(1, Relaxed)
             }
             Action::Deleted => self.deleted.fetch_add(1, Relaxed),
@@ -139,7 +139,7 @@ impl RestoreMonitor for RestoreView {
 }
 
 impl RestoreView {
-    fn show_item(&self, action: Action, path: &str, size: u64) {
+    fn show_item(&self, action: Action, path: &str, size: Option<u64>) {
         let word = match action {
             Action::Restored => "restored",
             Action::Updated => "updated",
@@ -147,10 +147,13 @@ impl RestoreView {
             Action::Deleted => "deleted",
         };
         if self.ui.is_json() {
+            let size = size.unwrap_or(0);
             self.ui.json(&ItemMessage { message_type: "verbose_status", action: word, item: path, size });
         } else {
-            let size = if size > 0 { format!(" with size {}", units::bytes(size)) } else { String::new() };
-            self.ui.important(&format!("{word:<9} {}{size}", printable(path)));
+            let size = size.map(|size| format!(" with size {}", units::bytes(size))).unwrap_or_default();
+            // restic shows names here as they are.
+            let path = if self.ui.style.hints { printable(path) } else { path.to_owned() };
+            self.ui.important(&format!("{word:<9} {path}{size}"));
         }
     }
 }

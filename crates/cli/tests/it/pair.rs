@@ -55,6 +55,11 @@ impl Pair {
         Pair { restic: self.restic.within(folder), tresor: self.tresor.within(folder), ..self }
     }
 
+    /// tresor under the name restic, which then says what restic says.
+    pub(crate) fn stand_in(&self) -> Client {
+        self.tresor.clone().called("restic")
+    }
+
     /// Runs a command line, split at blanks, and demands equal output and exit codes.
     #[track_caller]
     pub(crate) fn same(&self, line: &str) -> Run {
@@ -64,7 +69,7 @@ impl Pair {
     /// As [`same`](Self::same), for words with blanks or nothing in them.
     #[track_caller]
     pub(crate) fn same_words(&self, words: &[&str]) -> Run {
-        let (restic, tresor) = (self.restic.run(words), self.tresor.run(words));
+        let (restic, tresor) = (self.restic.run(words), self.stand_in().run(words));
         assert_eq!(text(&tresor.stdout), text(&restic.stdout), "{words:?}\n{tresor}\n{restic}");
         assert_eq!(text(&tresor.stderr), text(&restic.stderr), "{words:?}\n{tresor}\n{restic}");
         assert_eq!(tresor.code, restic.code, "{words:?}\n{tresor}\n{restic}");
@@ -75,7 +80,7 @@ impl Pair {
     #[track_caller]
     pub(crate) fn same_lines(&self, line: &str) -> Run {
         let words: Vec<&str> = line.split(' ').collect();
-        let (restic, tresor) = (self.restic.run(&words), self.tresor.run(&words));
+        let (restic, tresor) = (self.restic.run(&words), self.stand_in().run(&words));
         let sorted = |run: &Run| {
             let text = text(&run.stdout);
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

@@ -10,7 +10,7 @@ use tresor_testkit::{Client, TestTree, fixtures};
 #[track_caller]
 fn same(pair: &Pair, line: &str) {
     let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
-    let (restic, tresor) = (pair.restic.run(&words), pair.tresor.run(&words));
+    let (restic, tresor) = (pair.restic.run(&words), pair.stand_in().run(&words));
     let parts = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         let mut parts: Vec<String> = text.split("\n\n").map(masked).collect();
@@ -180,7 +180,7 @@ fn broken_repositories_are_repaired_as_by_restic() {
 /// As [`same`] in a repository that need not be whole.
 #[track_caller]
 fn same_repair(pair: &Pair, line: &str) {
-    let (restic, tresor) = (pair.restic.run(line.split(' ')), pair.tresor.run(line.split(' ')));
+    let (restic, tresor) = (pair.restic.run(line.split(' ')), pair.stand_in().run(line.split(' ')));
     let parts = |text: String| {
         let mut parts: Vec<String> = text.split("\n\n").map(masked).collect();
         parts.sort();

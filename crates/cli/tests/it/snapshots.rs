@@ -87,7 +87,7 @@ fn a_snapshot_that_cannot_be_read_spoils_only_the_latest() {
     let broken = fs::read_dir(folder).unwrap().flatten().find(|file| file.file_name() == *SPOILT).unwrap();
     fs::remove_file(broken.path()).unwrap();
     fs::write(broken.path(), "short").unwrap();
-    let listed = pair.tresor.ok(["snapshots", "--json"]);
+    let listed = pair.stand_in().ok(["snapshots", "--json"]);
     assert_eq!(listed.json().as_array().unwrap().len(), 7);
     assert!(
         listed.errors().starts_with(&format!("Ignoring \"{SPOILT}\": failed to load snapshot f0f8ef62: "))

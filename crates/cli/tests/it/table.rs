@@ -1,4 +1,4 @@
-//! A slice of the table: what `cargo xtask differential` runs as a whole.
+//! A slice of the table: what `cargo xtask differential` runs as a whole, and with `--own`.
 
 use crate::pair::TRESOR;
 use tresor_testkit::table::{self, Options};
@@ -7,6 +7,13 @@ use tresor_testkit::table::{self, Options};
 #[test]
 fn a_slice_of_the_table_is_green() {
     let program = TRESOR.into();
-    let report = table::run(&Options { program, filter: None, slice: 9, jobs: 4 });
+    let report = table::run(&Options { program, filter: None, own: false, slice: 9, jobs: 4 });
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_slice_of_what_differs_under_our_own_name_is_green() {
+    let program = TRESOR.into();
+    let report = table::run(&Options { program, filter: None, own: true, slice: 3, jobs: 2 });
     assert!(report.is_good(), "{report}");
 }

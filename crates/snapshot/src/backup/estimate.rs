@@ -1,7 +1,9 @@
 //! Count beforehand what a backup will read, by the same rules, beside the backup itself.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tresor_repo::Problem;
 
@@ -14,7 +16,11 @@ use crate::error::Result;
 use crate::fs::Names;
 use crate::gojson;
 
-/// Walks everything that will be backed up and tells the monitor what there is, until `stop` says so.
+/// Entries that are counted even when the backup has ended already: a small source always has its count.
+const AT_LEAST: usize = 1000;
+
+/// Walks everything that will be backed up and tells the monitor what there is; when the backup has `finished`,
+/// it stops unless there is little.
 ///
 /// What cannot be looked at is told as [`BackupMonitor::scan_problem`]: the backup meets it again.
 pub(super) fn estimate(
@@ -22,8 +28,10 @@ pub(super) fn estimate(
     current: &[u8],
     filter: &SourceFilter,
     monitor: &dyn BackupMonitor,
-    stop: &dyn Fn() -> bool,
+    finished: &AtomicBool,
 ) {
+    let counted = Cell::new(0);
+    let stop = &|| counted.get() > AT_LEAST && finished.load(Ordering::Relaxed);
     let mut left: Vec<Left> = Vec::new();
     for (root, branches) in layout.roots {
         let place = Arc::new(Place::root(&on_disk(current, &root), &absolute(current, &root)));
@@ -44,7 +52,7 @@ pub(super) fn estimate(
         let own_device = directory.metadata().map_or(0, |metadata| metadata.device);
         let device = if branch.named { Some(own_device) } else { device.or(Some(own_device)) };
         let kept = descriptors.keep(&place, Arc::clone(&directory)).map(Arc::new);
-        let mut counter = Counter { monitor, stop, place, kept, left };
+        let mut counter = Counter { monitor, stop, counted: &counted, place, kept, left };
         let level = Level { filter, directory: &directory, own_device, device };
         let outcome = level.visit(&mut path, &names, branch.children, &mut counter);
         left = counter.left;
@@ -69,6 +77,7 @@ struct Left {
 struct Counter<'a> {
     monitor: &'a dyn BackupMonitor,
     stop: &'a dyn Fn() -> bool,
+    counted: &'a Cell<usize>,
     place: Arc<Place>,
     kept: Option<Arc<Kept>>,
     left: Vec<Left>,
@@ -79,6 +88,7 @@ impl Visit for Counter<'_> {
         if (self.stop)() {
             return Err(tresor_repo::Error::Cancelled.into());
         }
+        self.counted.set(self.counted.get() + 1);
         let is_file = entry.metadata.is_file();
         self.monitor.scanned(is_file.into(), if is_file { entry.metadata.size } else { 0 });
         if entry.metadata.is_dir() {
@@ -98,6 +108,10 @@ impl Visit for Counter<'_> {
 
     fn failed(&mut self, path: &[u8], cause: io::Error) {
         tell(self.monitor, path, "read metadata of", cause);
+    }
+
+    fn excluded(&mut self, _path: &[u8]) {
+        // The backup says so.
     }
 
     fn unsigned(&mut self, _path: &[u8], _cause: &io::Error) {

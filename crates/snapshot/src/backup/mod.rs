@@ -114,8 +114,8 @@ fn read_source<R: Right>(
                 .and_then(|layout| {
                     let current = bytes_of_path(files.current);
                     if files.estimate {
-                        let (layout, stop) = (layout.clone(), || finished.load(Ordering::Relaxed));
-                        scope.spawn(move || estimate(layout, current, filter, monitor, &stop));
+                        let (layout, finished) = (layout.clone(), &finished);
+                        scope.spawn(move || estimate(layout, current, filter, monitor, finished));
                     }
                     first.scan_root(layout, current)
                 }),

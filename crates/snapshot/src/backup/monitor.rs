@@ -19,6 +19,8 @@ pub trait BackupMonitor: Monitor {
     fn read(&self, _bytes: u64) {}
     /// A file or directory is done.
     fn finished(&self, _item: &FinishedItem<'_>) {}
+    /// Something is left out by a filter, with all that is below it; its absolute path on disk.
+    fn excluded(&self, _path: &[u8]) {}
     /// A file has the name of one that marks its directory as not to be backed up, but not the content: it is
     /// too short or cannot be read, or it begins differently ([`std::io::ErrorKind::InvalidData`]).
     fn unsigned_tag(&self, _path: &[u8], _cause: &std::io::Error) {}

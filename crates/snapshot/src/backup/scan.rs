@@ -230,6 +230,10 @@ impl Visit for Scan<'_, '_> {
         self.run.problem(path, "read metadata of", cause);
     }
 
+    fn excluded(&mut self, path: &[u8]) {
+        self.run.monitor.excluded(path);
+    }
+
     fn unsigned(&mut self, path: &[u8], cause: &io::Error) {
         self.run.monitor.unsigned_tag(path, cause);
     }

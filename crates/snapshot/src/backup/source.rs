@@ -27,6 +27,8 @@ pub(super) trait Visit {
     fn passage(&mut self, name: &[u8], branch: Branch, device: Option<u64>) -> Result<()>;
     /// An entry that cannot be looked at.
     fn failed(&mut self, path: &[u8], cause: io::Error);
+    /// An entry that is left out, at this absolute path, with all that is below it.
+    fn excluded(&mut self, path: &[u8]);
     /// A tag file without the header that would make it one.
     fn unsigned(&mut self, path: &[u8], cause: &io::Error);
 }
@@ -92,6 +94,7 @@ impl<'f> Level<'f> {
         let own_length = path.len();
         push_component(path, disk_name);
         if !named && self.filter.rejects_path(path) {
+            visit.excluded(path);
             return Ok(());
         }
         let metadata = match self.directory.child_metadata(disk_name) {
@@ -112,6 +115,7 @@ impl<'f> Level<'f> {
                 || self.filter.rejects_size(&metadata)
                 || rejected_by_tags(tags, disk_name)
             {
+                visit.excluded(path);
                 return Ok(());
             }
         }

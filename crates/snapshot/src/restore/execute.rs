@@ -188,7 +188,7 @@ impl Run<'_> {
             above.push(b'/');
         }
         let told = &mut |path: &[u8]| {
-            self.progress.done(Action::Deleted, &[&above, path].concat(), 0);
+            self.progress.done(Action::Deleted, &[&above, path].concat(), None);
         };
         for name in extra {
             let dir = dirs.get(table, number).map_err(Failure::step("open the directory"));

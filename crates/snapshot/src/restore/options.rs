@@ -103,7 +103,8 @@ pub trait RestoreMonitor: Monitor {
     /// More files and directories (and bytes of files) are to be restored; only while planning.
     fn planned(&self, _items: u64, _bytes: u64) {}
     /// An item is done. Its path is that in the snapshot; of deleted ones the full path on disk.
-    fn item(&self, _action: Action, _path: &[u8], _size: u64) {}
+    /// Only regular files have a size.
+    fn item(&self, _action: Action, _path: &[u8], _size: Option<u64>) {}
     /// Bytes of a file were written, or found to be there already in a file that is updated.
     fn restored_bytes(&self, _bytes: u64) {}
     /// Something in the snapshot that this system has no use for; each text once.

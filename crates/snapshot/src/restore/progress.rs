@@ -1,7 +1,7 @@
 //! Counts what a restore does, and tells the monitor.
 
 use crate::restore::options::{Action, RestoreCounts, RestoreMonitor};
-use crate::restore::table::{DirNumber, Item, ItemNumber, Table};
+use crate::restore::table::{DirNumber, Item, ItemNumber, Kind, Table};
 use hashbrown::HashSet;
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,18 +38,19 @@ impl<'a> Progress<'a> {
     }
 
     pub(crate) fn item(&self, action: Action, item: &Item) {
-        self.done(action, &self.table.item_path(item), item.size);
+        let is_file = matches!(item.kind, Kind::File { .. });
+        self.done(action, &self.table.item_path(item), is_file.then_some(item.size));
     }
 
     pub(crate) fn dir(&self, dir: DirNumber) {
-        self.done(Action::Restored, &self.table.dir_path(dir), 0);
+        self.done(Action::Restored, &self.table.dir_path(dir), None);
     }
 
-    pub(crate) fn done(&self, action: Action, path: &[u8], size: u64) {
+    pub(crate) fn done(&self, action: Action, path: &[u8], size: Option<u64>) {
         let counter = match action {
             Action::Restored | Action::Updated => &self.restored,
             Action::Unchanged => {
-                self.bytes_skipped.fetch_add(size, Ordering::Relaxed);
+                self.bytes_skipped.fetch_add(size.unwrap_or(0), Ordering::Relaxed);
                 &self.skipped
             }
             Action::Deleted => &self.deleted,

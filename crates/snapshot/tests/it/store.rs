@@ -152,9 +152,9 @@ impl Monitor for Told {
 }
 
 impl RestoreMonitor for Told {
-    fn item(&self, action: Action, path: &[u8], size: u64) {
+    fn item(&self, action: Action, path: &[u8], size: Option<u64>) {
         let path = String::from_utf8_lossy(path).into_owned();
-        self.items.lock().unwrap().push((action, path, size));
+        self.items.lock().unwrap().push((action, path, size.unwrap_or(0)));
     }
     fn warning(&self, text: &str) {
         self.warnings.lock().unwrap().push(text.to_owned());

@@ -70,6 +70,8 @@ pub struct Case {
     pub masks: Vec<String>,
     /// Why it is known to be wrong still; a slice leaves it out.
     pub open: Option<String>,
+    /// Patterns of which each must fit a line of ours.
+    pub says: Vec<String>,
     /// What may, and therefore must, differ.
     pub differs: Vec<Difference>,
 }
@@ -132,6 +134,7 @@ fn blank(table: &str, title: &str) -> Case {
         unstable: false,
         masks: Vec::new(),
         open: None,
+        says: Vec::new(),
         differs: Vec::new(),
     }
 }
@@ -155,6 +158,7 @@ fn read_line(case: &mut Case, line: &str) -> Result<(), String> {
             last.code = value.parse().map_err(|_| format!("{value:?} is no exit code"))?;
         }
         None if key == "mask" => case.masks.push(value.to_owned()),
+        None if key == "says" => case.says.push(value.to_owned()),
         None if key == "open" => case.open = Some(value.to_owned()),
         None if key == "unordered" => case.unordered = true,
         None if key == "unstable" => case.unstable = true,

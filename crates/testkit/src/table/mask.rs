@@ -21,14 +21,14 @@ macro_rules! pattern {
 
 static ID: LazyLock<Regex> = pattern!(r"\b(?:[0-9a-f]{64}|[0-9a-f]{10}|[0-9a-f]{8})\b");
 static TIME: LazyLock<Regex> = pattern!(
-    r"(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| [+-]\d{4} \S+(?: m=\S+)?|[+-]\d\d:?\d\d)?",
+    r"(\d{4}-\d\d-\d\d)[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| [+-]\d{4} [^\s>]+(?: m=[^\s>]+)?|[+-]\d\d:?\d\d)?",
 );
 static ELAPSED: LazyLock<Regex> = pattern!(r"(\bin |\[)\d+:\d\d(?::\d\d)?");
 static SECONDS: LazyLock<Regex> = pattern!(r"\b(?:\d+[hm])*\d+(?:\.\d+)?(?:ms|µs|s)\b");
-static STORED: LazyLock<Regex> = pattern!(r"[\d.]+ [KMGT]?i?B +stored");
+static STORED: LazyLock<Regex> = pattern!(r"[\d.]+ [KMGT]?i?B +(stored|metadata)");
 static PROCESS: LazyLock<Regex> = pattern!(r#"(PID |"pid": )\d+"#);
 static ADDED: LazyLock<Regex> =
-    pattern!(r"(to the repository: )[\d.]+ [KMGT]?i?B +|[\d.]+ [KMGT]?i?B (added|metadata)");
+    pattern!(r"(to the repository: )[\d.]+ [KMGT]?i?B +|[\d.]+ [KMGT]?i?B (added)");
 
 /// What is hidden of one case before its two runs are compared.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl Masks {
         text = ID.replace_all(&text, |found: &Captures| self.id(&found[0])).into_owned();
         text = ELAPSED.replace_all(&text, "${1}<elapsed>").into_owned();
         text = SECONDS.replace_all(&text, "<seconds>").into_owned();
-        text = STORED.replace_all(&text, "<size> stored").into_owned();
+        text = STORED.replace_all(&text, "<size> ${1}").into_owned();
         if !self.stable {
             text = ADDED.replace_all(&text, "${1}<size> ${2}").into_owned();
         }

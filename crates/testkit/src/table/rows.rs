@@ -10,12 +10,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PAGE: &str = "docs/src/reference/differences.md";
 
 /// Lines that are left out of every comparison, each with the row that says why.
-const LINES: [(Aspect, &str, &str); 5] = [
+const LINES: [(Aspect, &str, &str); 8] = [
     (Aspect::Stdout, "^using temporary cache in ", "check, cache"),
     (
         Aspect::Stderr,
         "^(Load|Stat|List|Save|Remove)\\(.* (returned error, retrying after|failed: )",
         "notes on every try",
+    ),
+    (Aspect::Stdout, "^(This is non-critical|That does no harm)", ADVICE),
+    (Aspect::Stderr, "^(The repository index is damaged|The index is damaged)", ADVICE),
+    (
+        Aspect::Stderr,
+        "^(github.com/|main\\.|runtime\\.|\\t(github.com|runtime)/)",
+        "where in the code an error arose",
     ),
     (Aspect::Stderr, "The repository (contains damaged pack files|is damaged)", ADVICE),
     (Aspect::Stderr, "(Damaged pack files can be caused by|Copy the damaged packs first)", ADVICE),

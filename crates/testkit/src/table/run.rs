@@ -22,6 +22,8 @@ pub struct Options {
     pub program: PathBuf,
     /// Only cases whose name has this in it.
     pub filter: Option<String>,
+    /// Whether it is the second table: what differs under our own name.
+    pub own: bool,
     /// Only each so-manieth case, beginning with the first, without those that are known to be open.
     pub slice: usize,
     /// How many cases run at a time; most of their time is spent waiting for locks.
@@ -38,14 +40,14 @@ pub(super) fn folder() -> PathBuf {
 /// # Panics
 /// If a table cannot be understood, or a scene cannot be made.
 pub fn run(options: &Options) -> Report {
-    let all = case::load(&folder());
+    let all = case::load(&if options.own { folder().join("own") } else { folder() });
     let is_wanted =
         |case: &Case| options.filter.as_ref().is_none_or(|text| case.name().contains(text.as_str()));
     let cases: Vec<Case> = all.iter().filter(|case| is_wanted(case)).cloned().collect();
     let step = options.slice.max(1);
     let mut cases: Vec<Case> = cases.into_iter().step_by(step).collect();
     cases.retain(|case| step == 1 || case.open.is_none());
-    let is_whole = cases.len() == all.len();
+    let is_whole = cases.len() == all.len() && !options.own;
     let (rows, excused) = (rows::load(), Excused::new());
     let verdicts = play(&cases, options, &rows, &excused);
     let mut report = Report { verdicts: cases.into_iter().zip(verdicts).collect(), complaints: Vec::new() };

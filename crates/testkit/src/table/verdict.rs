@@ -2,6 +2,7 @@
 
 use super::case::{Aspect, Case};
 use super::sandbox::Seen;
+use regex::Regex;
 use similar::{ChangeTag, TextDiff};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,6 +34,15 @@ pub(super) fn judge(case: &Case, seen: &[Seen; 2], rows: &BTreeSet<String>) -> V
                 text += &format!("  {} does not differ any more: {}\n", aspect.word(), row.row);
             }
             (false, None) => text += &difference(*aspect, restic, ours),
+        }
+    }
+    let ours = || seen[1].iter().filter(|(aspect, _)| matches!(aspect, Aspect::Stdout | Aspect::Stderr));
+    for pattern in &case.says {
+        let fits = Regex::new(pattern)
+            .map(|pattern| ours().flat_map(|(_, lines)| lines).any(|line| pattern.is_match(line)));
+        if !fits.unwrap_or(false) {
+            text += &format!("  no line of ours is like {pattern:?}\n");
+            ours().for_each(|(_, lines)| lines.iter().for_each(|line| text += &format!("    + {line}\n")));
         }
     }
     if let Some(why) = &case.open {
@@ -146,6 +156,8 @@ mod tests {
         assert!(matches!(judge(&case("differs stderr: a row\n"), "y"), Verdict::Wrong(_)));
         assert!(matches!(judge(&case("differs stdout: a row\n"), "x"), Verdict::Wrong(_)));
         assert!(matches!(judge(&case("differs stdout: another\n"), "y"), Verdict::Wrong(_)));
+        assert_eq!(judge(&case("differs stdout: a row\nsays: ^y$\n"), "y"), Verdict::Documented);
+        assert!(matches!(judge(&case("differs stdout: a row\nsays: z\n"), "y"), Verdict::Wrong(_)));
         let Verdict::Wrong(text) = judge(&case(""), "y") else { panic!("that differs") };
         assert_eq!(text, "  stdout\n      same\n    - x\n    + y\n");
     }

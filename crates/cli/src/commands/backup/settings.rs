@@ -20,6 +20,7 @@ use crate::exit::{Failure, Result};
 use crate::session::{PROGRAM_VERSION, Session};
 use crate::ui::backup::BackupView;
 use crate::ui::progress::Ticker;
+use crate::{gonumber, units};
 
 /// What the flags mean, checked before anything is opened.
 pub(super) struct Settings {
@@ -63,10 +64,10 @@ impl Settings {
         sources: Option<&Sources>,
     ) -> Result<u64> {
         let ui = &session.ui;
-        ui.verbose("load index files");
-        let index = session.load_index(repository)?;
         let paths = sources.map_or(Vec::new(), |sources| self.absolute_paths(&sources.paths));
         self.choose_parent(args, session, repository, &paths)?;
+        ui.verbose("load index files");
+        let index = session.load_index(repository)?;
         let view = Arc::new(BackupView::new(Arc::clone(ui)));
         let ticker = Ticker::start(ui, Arc::clone(&view) as _);
         let report = match sources {
@@ -138,7 +139,7 @@ impl Settings {
             Ok(newest) => Some(newest.clone()),
             Err(_) if name.is_none() => None,
             Err(Error::NoLatest { filter }) => {
-                return Err(Failure::plain(format!("{filter}: no snapshot found")));
+                return Err(Failure::plain(format!("snapshot filter ({filter}): no snapshot found")));
             }
             Err(error) => return Err(error.into()),
         };
@@ -174,9 +175,9 @@ fn refuse_contradictions(args: &Args, session: &Session) -> Result<()> {
             return Err(Failure::fatal(format!("{flag} and --{name} cannot be used together")));
         }
         if list.iter().any(|file| file == Path::new("-")) && !session.password_is_given()? {
-            return Err(Failure::fatal(format!(
-                "unable to read password from stdin when data is to be read from stdin, use --password-file or $RESTIC_PASSWORD (--{name})"
-            )));
+            return Err(Failure::fatal(
+                "unable to read password from stdin when data is to be read from stdin, use --password-file or $RESTIC_PASSWORD",
+            ));
         }
     }
     if args.stdin && !args.stdin_from_command && !args.targets.is_empty() {
@@ -201,10 +202,11 @@ fn options(args: &Args, session: &Session) -> Result<BackupOptions> {
     let concurrency = match (args.read_concurrency, session.environment.text("READ_CONCURRENCY")) {
         (Some(count), _) => count,
         (None, None) => 0,
-        (None, Some(text)) => text
-            .parse()
-            .map_err(|_| Failure::fatal(format!("invalid value for RESTIC_READ_CONCURRENCY {text:?}")))?,
+        (None, Some(text)) => gonumber::decimal(&text, 32).map_err(|reason| {
+            Failure::fatal(format!("invalid value for RESTIC_READ_CONCURRENCY {text:?}: {reason}"))
+        })?,
     };
+    let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
     Ok(BackupOptions {
         hostname: host.filter(|host| !host.is_empty()).unwrap_or(owner.hostname),
         username: owner.username,
@@ -230,6 +232,8 @@ fn parse_time(text: &str, session: &Session) -> Result<Time> {
 }
 
 fn filter(args: &Args, session: &Session) -> Result<SourceFilter> {
+    let larger_than = args.exclude_larger_than.as_deref().map(units::parse_size).transpose();
+    let larger_than = larger_than.map_err(Failure::plain)?;
     let mut if_present = Vec::new();
     for text in &args.exclude_if_present {
         let (name, header) = text.split_once(':').unwrap_or((text, ""));
@@ -245,7 +249,7 @@ fn filter(args: &Args, session: &Session) -> Result<SourceFilter> {
     Ok(SourceFilter {
         patterns: args.patterns.excludes(&session.environment)?,
         paths: cache.into_iter().collect(),
-        larger_than: args.exclude_larger_than,
+        larger_than,
         if_present,
         one_file_system: args.one_file_system,
     })

@@ -103,12 +103,12 @@ fn read_raw(list: &Path) -> Result<Vec<PathBuf>> {
         if bytes.is_empty() {
             return Ok(Vec::new());
         }
-        return Err(Failure::fatal("expected trailing zero byte in file list read with --files-from-raw"));
+        return Err(Failure::fatal("--files-from-raw: trailing zero byte missing"));
     };
     let names = bytes.split(|&byte| byte == 0).map(<[u8]>::to_vec);
     names
         .map(|name| match name.is_empty() {
-            true => Err(Failure::fatal("invalid empty filename in file list read with --files-from-raw")),
+            true => Err(Failure::fatal("--files-from-raw: empty filename in listing")),
             false => Ok(into_path(name)),
         })
         .collect()

@@ -7,7 +7,7 @@ printf 'changed\n' >src/docs/b.txt
 printf 'new\n' >src/docs/new.txt
 touch -d '2023-05-05 05:05:05' src/docs/b.txt src/docs/new.txt src/docs
 keep --host h1 --time '2023-06-15 12:00:00' src
-keep --host h2 --tag t2 --time '2023-06-15 12:00:00' src/docs
+keep --host h2 --tag t2 --time '2023-06-15 12:00:01' src/docs
 TZ=America/New_York keep --host h2 --time '2023-06-15 20:00:00' src/docs
 rm src/docs/draft.tmp
 chmod 600 src/a.txt
