@@ -62,9 +62,6 @@ struct Message<'a> {
 
 /// Mounts, and stays until the mount ends.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
-    if args.snapshot_template.is_some() {
-        session.ui.error("Flag --snapshot-template has been deprecated, use --time-template");
-    }
     let template = args.snapshot_template.as_ref().unwrap_or(&args.time_template);
     if template.is_empty() {
         return Err(Failure::fatal("time template string cannot be empty"));
