@@ -5,7 +5,10 @@ mod prune;
 use crate::{Result, bench};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tresor_testkit::broken;
 use tresor_testkit::filters::Forest;
 use tresor_testkit::policies::Lists;
 use tresor_testkit::{Client, Random, Run, Spec, compare_trees, fixtures, generate, mutate};
@@ -66,6 +69,24 @@ enum Campaign {
         #[arg(long)]
         tresor: Option<PathBuf>,
     },
+    /// Breaks repositories in every way and lets restic and tresor repair them; tresor must save as much.
+    Broken {
+        /// How many repositories are broken in several ways at once, beside those broken in one.
+        #[arg(long, default_value_t = 60)]
+        mixed: usize,
+        /// What the places of the damage follow from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only each so-manieth.
+        #[arg(long, default_value_t = 1)]
+        slice: usize,
+        /// How many are repaired at a time.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// The program to compare; built for release if not given.
+        #[arg(long)]
+        tresor: Option<PathBuf>,
+    },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -74,7 +95,50 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Campaign::Prune { times, seed, tresor } => prunes(*times, *seed, tresor.as_deref()),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
+        Campaign::Broken { mixed, seed, slice, jobs, tresor } => {
+            broken(*mixed, *seed, (*slice, *jobs), tresor.as_deref())
+        }
     }
+}
+
+/// Every round breaks a copy of its own.
+fn broken(mixed: usize, seed: u64, (slice, jobs): (usize, usize), tresor: Option<&Path>) -> Result<()> {
+    let program = bench::program(tresor)?;
+    let scenes = broken::scenes(seed);
+    let rounds = broken::rounds(&scenes, seed, mixed);
+    let rounds: Vec<_> = rounds.into_iter().enumerate().step_by(slice.max(1)).collect();
+    let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                while let Some((number, (scene, damages))) = rounds.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let outcome = scenes[*scene].play(&program, damages, seed + *number as u64);
+                    if let Err(why) = &outcome {
+                        println!("{why}\n");
+                    }
+                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (good, bad): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(std::result::Result::is_ok);
+    let good: Vec<_> = good.into_iter().flatten().collect();
+    for outcome in good.iter().filter(|outcome| outcome.is_better()) {
+        let (restic, ours) = (outcome.restic_files, outcome.tresor_files);
+        let end = if outcome.is_restic_clean { "" } else { ", and restic's check is not clean after restic" };
+        println!("better: {}: {ours} files for {restic}{end}", outcome.what);
+    }
+    let more = good.iter().filter(|outcome| outcome.tresor_files > outcome.restic_files).count();
+    let unclean = good.iter().filter(|outcome| !outcome.is_restic_clean).count();
+    println!(
+        "{} broken repositories: {} repaired with restic's check clean and no file lost that restic saves, {more} of them with more files; {unclean} that restic leaves broken; {} failed",
+        good.len() + bad.len(),
+        good.len(),
+        bad.len()
+    );
+    if bad.is_empty() { Ok(()) } else { Err("some repositories were not repaired as well".into()) }
 }
 
 /// All rounds share one tree.

@@ -173,6 +173,14 @@ impl Session {
         Ok(Opened { repository, lock })
     }
 
+    /// Opens the repository to mend it, under an exclusive lock, without the cache: what is mended is what the
+    /// backend has.
+    pub(crate) fn open_to_repair(&self) -> Result<Opened<Full, ExclusiveLock>> {
+        let repository = self.open_uncached(self.handle()?)?;
+        let lock = repository.lock_exclusive(&self.lock_options()?, &self.monitor())?;
+        Ok(Opened { repository, lock })
+    }
+
     /// Opens the repository to remove from it; a dry run may do so without a lock.
     pub(crate) fn open_to_remove_maybe(&self, locked: bool) -> Result<Opened<Full, Option<ExclusiveLock>>> {
         if locked {
@@ -272,6 +280,11 @@ impl Session {
 
     fn open<R: Right>(&self, handle: Handle<R>) -> Result<Repository<R>> {
         let repository = self.open_uncached(handle)?;
+        self.with_cache(repository)
+    }
+
+    /// The same repository with the local cache, unless that is not wanted.
+    pub(crate) fn with_cache<R: Right>(&self, repository: Repository<R>) -> Result<Repository<R>> {
         match self.cache_base()? {
             Some(base) => {
                 let repository = repository.with_cache(&base, &*self.monitor());

@@ -20,7 +20,7 @@ pub struct Config {
     /// The chunker's polynomial, irreducible.
     pub polynomial: Polynomial,
     /// What others have written beside: name and JSON text. Kept when the config is written again.
-    others: Vec<(String, String)>,
+    pub(crate) others: Vec<(String, String)>,
 }
 
 const KNOWN: [&str; 3] = ["version", "id", "chunker_polynomial"];

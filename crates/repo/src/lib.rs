@@ -36,6 +36,9 @@ pub mod check;
 pub mod remove;
 pub mod reindex;
 pub mod prune;
+pub mod repair_index;
+pub mod salvage;
+pub mod upgrade;
 
 pub use blob::{BlobHandle, BlobKind};
 pub use error::{Error, Result};

@@ -153,6 +153,14 @@ impl<R: Right> Loader<'_, R> {
         Err(first_error.unwrap_or(Error::UnknownBlob { blob }))
     }
 
+    /// Loads a blob from one place alone into `plain`, its hash verified.
+    ///
+    /// # Errors
+    /// Those of the backend; [`Error::DamagedBlob`].
+    pub(crate) fn load_at(&mut self, blob: BlobHandle, place: Place, plain: &mut Vec<u8>) -> Result<()> {
+        self.try_copy(blob, place, plain)
+    }
+
     fn try_copy(&mut self, blob: BlobHandle, place: Place, plain: &mut Vec<u8>) -> Result<()> {
         let range = ByteRange { offset: place.offset.into(), length: place.length.into() };
         load_range(self.repository, place.pack, range, &mut self.single)?;

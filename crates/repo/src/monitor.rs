@@ -103,6 +103,10 @@ pub enum Phase {
     RemoveWholeIndex,
     /// Packs being named in a new index that is made from memory.
     SaveIndex,
+    /// Damaged packs whose blobs are being brought to safety.
+    Salvage,
+    /// Trees being read one by one.
+    Trees,
     /// Packs being removed that no index file names.
     RemoveUnindexed,
     /// Packs being removed that no index file names any more.

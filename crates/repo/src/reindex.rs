@@ -79,9 +79,6 @@ impl Repository<Full> {
         monitor: &dyn Monitor,
         removed: &Removed<'_>,
     ) -> Result<()> {
-        if obsolete.is_empty() {
-            return Ok(());
-        }
         let failed = Mutex::new(None);
         let files: Vec<FileName> = obsolete.iter().map(IndexId::file).collect();
         monitor.begin(phase, Some(files.len() as u64));

@@ -1,8 +1,9 @@
 //! Removing repository files: with every right only, and only under the exclusive lock.
 
 use crate::error::{Error, Result};
-use crate::id::SnapshotId;
+use crate::id::{PackId, SnapshotId};
 use crate::lock::ExclusiveLock;
+use crate::monitor::{Monitor, Phase};
 use crate::repository::Repository;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -24,6 +25,31 @@ impl Repository<Full> {
     ) -> Result<()> {
         let files: Vec<FileName> = snapshots.iter().map(SnapshotId::file).collect();
         self.remove_files(&files, lock, removed)
+    }
+
+    /// Removes packs that no index file names; those that cannot be removed are told, and a phase without any does
+    /// not begin.
+    pub(crate) fn remove_packs(
+        &self,
+        packs: &[PackId],
+        phase: Phase,
+        lock: &ExclusiveLock,
+        monitor: &dyn Monitor,
+        removed: &Removed<'_>,
+    ) -> Result<()> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let files: Vec<FileName> = packs.iter().map(PackId::file).collect();
+        monitor.begin(phase, Some(files.len() as u64));
+        self.remove_files(&files, lock, &|file, ended| {
+            if ended.is_ok() {
+                monitor.advance(phase, 1);
+            }
+            removed(file, ended);
+        })?;
+        monitor.end(phase);
+        Ok(())
     }
 
     /// Removes files of any kind but config and keys, as [`remove_snapshots`](Self::remove_snapshots).

@@ -27,6 +27,7 @@ pub mod diff;
 pub mod find;
 pub mod stats;
 pub mod vfs;
+pub mod recover;
 pub mod restore;
 pub mod backup;
 pub mod copy;

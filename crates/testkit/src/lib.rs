@@ -18,6 +18,7 @@ pub mod locks;
 pub mod table;
 pub mod filters;
 pub mod policies;
+pub mod broken;
 
 pub use client::{Client, Run};
 pub use compare::{Difference, assert_same, compare_trees};

@@ -47,6 +47,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let read = read(args)?;
     let view = Arc::new(CheckView::new(&session.ui, session.program.name()));
     let ended = check(args, &read, session, &view);
+    conclude(session, &view, ended)
+}
+
+/// Ends the report; fails if the check could not go on, or found something.
+fn conclude(session: &Session, view: &CheckView, ended: Result<()>) -> Result<()> {
     if ended.is_ok() {
         view.conclusion();
     }
@@ -58,6 +63,26 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         (Ok(()), _) => Err(Failure::fatal("repository contains errors")),
         (Err(failure), _) => Err(failure),
     }
+}
+
+/// Checks what is stored, without a look into the data, under a lock that is held already; fails if anything is
+/// damaged.
+pub(super) fn run_locked<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> {
+    // No host, and none of the environment either: everything counts.
+    let select = SelectFlags { host: vec![String::new()], ..SelectFlags::default() };
+    let args = Args {
+        check_unused: false,
+        read_data: false,
+        read_data_subset: None,
+        select,
+        with_cache: false,
+        ids: Vec::new(),
+    };
+    let view = Arc::new(CheckView::new(&session.ui, session.program.name()));
+    let ticker = view.ticker();
+    let ended = check_repository(&args, &Read::Nothing, session, repository, &view);
+    drop(ticker);
+    conclude(session, &view, ended)
 }
 
 fn read(args: &Args) -> Result<Read> {

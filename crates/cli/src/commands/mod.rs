@@ -17,13 +17,17 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod ls;
+pub(crate) mod migrate;
 pub(crate) mod mount;
 pub(crate) mod options;
 mod patterns;
 pub(crate) mod prune;
+pub(crate) mod recover;
 pub(crate) mod reference;
 mod removal;
 pub(crate) mod repair;
+mod repair_index;
+mod repair_packs;
 mod repair_snapshots;
 pub(crate) mod restore;
 pub(crate) mod rewrite;
@@ -62,9 +66,13 @@ pub(crate) enum Verb {
     Key(key::Args),
     List(list::Args),
     Ls(ls::Args),
+    Migrate(migrate::Args),
     Mount(mount::Args),
     Options(options::Args),
     Prune(prune::Args),
+    #[command(hide = true)]
+    RebuildIndex(repair_index::Args),
+    Recover(recover::Args),
     #[command(hide = true)]
     Reference(reference::Args),
     Repair(repair::Args),
@@ -104,6 +112,12 @@ impl Verb {
             Verb::List(args) => list::run(&args, session),
             Verb::Ls(args) => ls::run(&args, session),
             Verb::Mount(args) => mount::run(&args, session),
+            Verb::Migrate(args) => migrate::run(&args, session),
+            Verb::RebuildIndex(args) => {
+                session.ui.error("Command \"rebuild-index\" is deprecated, Use \"repair index\" instead");
+                repair_index::run(&args, session)
+            }
+            Verb::Recover(args) => recover::run(&args, session),
             Verb::Options(args) => options::run(&args, session),
             Verb::Prune(args) => prune::run(&args, session),
             Verb::Snapshots(args) => snapshots::run(args, session),
@@ -121,6 +135,7 @@ impl Verb {
         }
         match self {
             Verb::Cat(_) | Verb::Copy(_) | Verb::Dump(_) | Verb::List(_) | Verb::Reference(_) => false,
+            Verb::Migrate(_) | Verb::RebuildIndex(_) | Verb::Recover(_) => false,
             Verb::Repair(_) | Verb::Rewrite(_) => false,
             Verb::Cache(_) | Verb::Features(_) | Verb::Mount(_) | Verb::Options(_) | Verb::Prune(_) => false,
             Verb::Key(args) => args.speaks_json(),

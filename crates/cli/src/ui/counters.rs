@@ -58,6 +58,8 @@ impl Counters {
             Phase::Snapshots => "snapshots",
             Phase::Verify => "files",
             Phase::Copy => "packs copied",
+            Phase::Salvage => "pack files",
+            Phase::Trees => "trees loaded",
             Phase::PlanPacks | Phase::SaveIndex => "packs processed",
             Phase::Repack => "packs repacked",
             Phase::Reindex => "indexes processed",

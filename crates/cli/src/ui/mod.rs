@@ -13,6 +13,7 @@ pub(crate) mod ls;
 pub(crate) mod notes;
 pub(crate) mod progress;
 pub(crate) mod prune;
+pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod stats;
 pub(crate) mod table;

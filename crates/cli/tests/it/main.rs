@@ -18,6 +18,7 @@ mod ls;
 mod mount;
 mod pair;
 mod prune;
+mod repair;
 mod rewrite;
 mod snapshots;
 mod stats;

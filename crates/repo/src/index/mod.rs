@@ -48,6 +48,14 @@ impl Place {
     }
 }
 
+impl Entry {
+    /// Where the entry's blob lies, if it is one of this pack's header.
+    pub(crate) fn place_in(&self, pack: PackId) -> Place {
+        let Entry { offset, length, uncompressed_length, .. } = *self;
+        Place { pack, offset, length, uncompressed_length }
+    }
+}
+
 /// Every blob of the repository and where its copies lie; built from all index files, then unchanging.
 ///
 /// Sorted columns: 48 bytes a blob and 32 a pack; the first bits of an id lead to the few ids beside it.

@@ -10,7 +10,7 @@ use crate::reindex::Reindex;
 use crate::remove::Removed;
 use crate::repository::Repository;
 use hashbrown::HashSet;
-use tresor_backend::{FileKind, FileName, Full};
+use tresor_backend::{FileKind, Full};
 
 impl Repository<Full> {
     /// Carries a plan out; `index` is the one it was made from.
@@ -65,29 +65,6 @@ impl Repository<Full> {
             true => self.save_index_of(index, &|pack| !unnamed.contains(pack), monitor),
             false => Ok(()),
         }
-    }
-
-    fn remove_packs(
-        &self,
-        packs: &[PackId],
-        phase: Phase,
-        lock: &ExclusiveLock,
-        monitor: &dyn Monitor,
-        removed: &Removed<'_>,
-    ) -> Result<()> {
-        if packs.is_empty() {
-            return Ok(());
-        }
-        let files: Vec<FileName> = packs.iter().map(PackId::file).collect();
-        monitor.begin(phase, Some(files.len() as u64));
-        self.remove_files(&files, lock, &|file, ended| {
-            if ended.is_ok() {
-                monitor.advance(phase, 1);
-            }
-            removed(file, ended);
-        })?;
-        monitor.end(phase);
-        Ok(())
     }
 
     /// Fails if there are snapshots that the plan does not know: somebody did not heed the lock.

@@ -9,6 +9,7 @@ use crate::prune::plan::Used;
 use crate::testing::{Numbers, Refusing, lock, repository};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use tresor_backend::FileName;
 use tresor_backend::memory::Memory;
 
 fn plan<'a>(repository: &Repository<Full>, index: &'a Index, needed: BlobId) -> PrunePlan<'a> {
