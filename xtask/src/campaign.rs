@@ -1,5 +1,6 @@
 //! Campaigns: long seeded runs that try to lose a backup.
 
+mod clients;
 mod prune;
 
 use crate::{Result, bench};
@@ -42,6 +43,12 @@ enum Campaign {
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// The program to torment; built for release if not given.
+        #[arg(long)]
+        tresor: Option<PathBuf>,
+    },
+    /// Lets programs by other people drive restic and tresor; they must not notice a difference.
+    Clients {
+        /// The program to drive; built for release if not given.
         #[arg(long)]
         tresor: Option<PathBuf>,
     },
@@ -93,6 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.campaign {
         Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
         Campaign::Prune { times, seed, tresor } => prunes(*times, *seed, tresor.as_deref()),
+        Campaign::Clients { tresor } => clients::run(&bench::program(tresor.as_deref())?),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
         Campaign::Broken { mixed, seed, slice, jobs, tresor } => {
