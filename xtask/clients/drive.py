@@ -218,6 +218,9 @@ MASKS = [
     (r" *\b\d+(\.\d+)? [KMG]iB| *\b\d+ B  ", " SIZE"),
     (r"\b\d+ B stored", "SIZE stored"),
     (r"(?i)pid \d+", "PID"),
+    (r"(polynomial\": \")[0-9a-f]+", r"\1POLYNOMIAL"),
+    # Snapshots are copied in any order by restic, so that either may bring the packs.
+    (r"\d+ / \d+ packs copied", "PACKS copied"),
     # Rows of the page on differences: the words after init, and who made a snapshot.
     (r"Please note that knowledge.*(\\n|\n).*(\\n|\n).*irrecoverably lost\.|Keep the password safe: .*stored here\.", "PASSWORD"),
     (r"unable to open config file: .*?: no such file", "unable to open config file: no such file"),
