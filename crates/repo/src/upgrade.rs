@@ -81,3 +81,53 @@ impl Repository<Full> {
         self.handle.save(FileName::CONFIG, &Payload::from(stored)).err().map(Error::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Refusing, lock, repository};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tresor_backend::memory::Memory;
+    use tresor_backend::{Backend, Capabilities};
+
+    /// Upgrades over a backend that refuses the first `refused` times to save the config.
+    fn upgrade(version: u32, atomic_replace: bool, refused: u32) -> (Result<(), NotUpgraded>, Option<u32>) {
+        let tried = AtomicU32::new(0);
+        let refuse = move |file: FileName| {
+            file.kind() == FileKind::Config
+                && (1..=refused)
+                    .contains(&(tried.fetch_add(1, Ordering::Relaxed) + u32::from(atomic_replace)))
+        };
+        let inner = Memory::with(Capabilities { connections: 2, atomic_replace });
+        let backend = Arc::new(Refusing { inner, refuse });
+        let repository = repository(&backend, version, |_| ());
+        let mut stored = Vec::new();
+        repository.key.seal(&repository.config.to_json(), &mut stored).unwrap();
+        backend.inner.save(FileName::CONFIG, &Payload::from(stored.as_slice())).unwrap();
+        let lock = lock(&repository);
+        let ended = repository.upgrade(&stored, &lock);
+        lock.release().unwrap();
+        let found = repository.stored_config().ok().map(|mut sealed_config| {
+            Config::parse(repository.key.open_in_place(&mut sealed_config).unwrap()).unwrap().version
+        });
+        (ended, found)
+    }
+
+    #[test]
+    fn the_config_is_new_or_old_and_if_it_is_neither_that_is_told() {
+        for atomic_replace in [true, false] {
+            let (ended, found) = upgrade(1, atomic_replace, 0);
+            assert!(ended.is_ok() && found == Some(2));
+            let (ended, found) = upgrade(2, atomic_replace, 0);
+            assert!(ended.is_err() && found == Some(2));
+        }
+        let (ended, found) = upgrade(1, true, 1);
+        assert!(ended.unwrap_err().not_restored.is_none() && found == Some(1));
+        // Refusing counts the removal of the old config first.
+        let (ended, found) = upgrade(1, false, 1);
+        assert!(ended.unwrap_err().not_restored.is_none() && found == Some(1));
+        let (ended, found) = upgrade(1, false, 3);
+        assert!(ended.unwrap_err().not_restored.is_some() && found.is_none());
+    }
+}

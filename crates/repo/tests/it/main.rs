@@ -6,6 +6,7 @@ mod crash;
 mod fixtures;
 mod packs;
 mod prune;
+mod repair;
 mod restic;
 
 use std::path::Path;
