@@ -78,7 +78,7 @@ show("restore", restic.restore(snapshot_id="latest", target_dir="out"))
 show("restored", sorted(os.listdir("out/src")))
 show("check", restic.check(read_data=True))
 show("subset", restic.check(read_data_subset="50%"))
-show("rewrite", restic.rewrite(exclude=["big"], snapshot_id="latest"))
+show("rewrite", restic.rewrite(exclude=["big"], snapshot_id="latest", forget=True))
 show("unlock", restic.unlock())
 show("generate", restic.generate(man_directory="home"))
 restic.repository = "lib2"
@@ -204,6 +204,7 @@ def wrapper_of_projects(environment):
 
 
 MASKS = [
+    (r"(?m)^\{\"message_type\":\"status\".*\n", ""),
     (r"(?m)^.*using temporary cache in .*\n", ""),
     (r"restverify-\w+-\d+-\w+", "TARGET"),
     (r"(last_run\{[^}]*\}) [0-9.e]+", r"\1 TIME"),
