@@ -204,7 +204,8 @@ def wrapper_of_projects(environment):
 
 
 MASKS = [
-    (r"(?m)^\{\"message_type\":\"status\".*\n", ""),
+    # How often a status is shown is a matter of time.
+    (r"(?m)^\{\"message_type\":\"status\".*\n|^.*restic_backup_status.*\n", ""),
     (r"(?m)^.*using temporary cache in .*\n", ""),
     (r"restverify-\w+-\d+-\w+", "TARGET"),
     (r"(last_run\{[^}]*\}) [0-9.e]+", r"\1 TIME"),

@@ -1,32 +1,30 @@
-//! The reference pages of the manual, made by the program from its own definitions.
+//! The reference pages and the man pages, made by the program from its own definitions.
 
 use crate::{Result, process, project};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The pages: what the program calls them, where they lie.
-const PAGES: [&str; 3] = ["commands", "environment", "exit-codes"];
+const PAGES: [(&str, &str); 3] =
+    [("commands", "commands.md"), ("environment", "environment.md"), ("exit-codes", "exit-codes.md")];
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
-    /// Only say whether the pages are fresh.
-    #[arg(long)]
-    check: bool,
-}
+pub(crate) struct Arguments {}
 
-/// Writes the pages, or with `--check` fails if one is stale.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+/// Writes the pages; a test of the program fails while one is stale.
+pub(crate) fn run(_: &Arguments) -> Result<()> {
     let program = build()?;
-    for page in PAGES {
-        let path = project::folder().join("docs/src/reference").join(format!("{page}.md"));
+    let docs = project::folder().join("docs");
+    for (page, file) in PAGES {
         let fresh = process::output(Command::new(&program).args(["reference", page]))?;
-        if !arguments.check {
-            std::fs::write(&path, fresh)?;
-        } else if std::fs::read_to_string(&path).ok().as_deref() != Some(&*fresh) {
-            return Err(format!("{} is stale; run `cargo xtask generate`", path.display()).into());
-        }
+        std::fs::write(docs.join("src/reference").join(file), fresh)?;
     }
-    Ok(())
+    let man = docs.join("man");
+    if man.is_dir() {
+        std::fs::remove_dir_all(&man)?; // a command that was renamed leaves nothing behind
+    }
+    std::fs::create_dir(&man)?;
+    process::run(Command::new(&program).arg("generate").arg("--quiet").arg("--man").arg(&man))
 }
 
 /// Builds the program for development; its path.

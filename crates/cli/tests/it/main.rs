@@ -19,6 +19,7 @@ mod mount;
 mod pair;
 mod prune;
 mod repair;
+mod reference;
 mod rewrite;
 mod snapshots;
 mod stats;
