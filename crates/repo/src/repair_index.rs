@@ -55,18 +55,21 @@ pub struct IndexRepair {
 }
 
 impl<R: Right> Repository<R> {
-    /// Compares the packs that are stored with those that `index` names, by their sizes.
+    /// Compares the packs that are stored with those that `index` names, by their sizes; and looks whether the
+    /// blobs of each follow one another from its beginning, as they do in every pack.
+    ///
+    /// Memory: 4 bytes for each blob, and 40 for each pack.
     ///
     /// # Errors
     /// Those of the listing.
     pub fn compare_packs(&self, index: &Index) -> Result<Disagreement> {
         let said = index.pack_totals().filter(|(_, totals)| totals.blobs != [0; 2]);
         let mut said: HashMap<PackId, u64> = said.map(|(pack, totals)| (pack, totals.size)).collect();
-        let mut misnamed = Vec::new();
+        let (by_pack, mut misnamed) = (index.by_pack(), Vec::new());
         for listed in self.list(FileKind::Pack)? {
             let (pack, size) = (PackId::from_id(listed.id), listed.size);
             let expected = said.remove(&pack);
-            if expected != Some(size) {
+            if expected != Some(size) || !is_contiguous(&by_pack, &pack) {
                 misnamed.push(Misnamed { pack, size, expected });
             }
         }
@@ -168,6 +171,16 @@ impl<R: Right> Repository<R> {
         let what = "compressed blobs are not part of repository version 1".into();
         Err(Error::Format { file: pack.file(), what })
     }
+}
+
+/// Whether the index has every blob of a pack begin where the one before it ends.
+fn is_contiguous(by_pack: &ByPack<'_>, pack: &PackId) -> bool {
+    let mut end = 0;
+    by_pack.blobs(pack).all(|(_, place)| {
+        let follows = u64::from(place.offset) == end;
+        end += u64::from(place.length);
+        follows
+    })
 }
 
 /// What the index says of a pack of `size` bytes, without the blobs for which it is too short.

@@ -11,6 +11,7 @@ use regex::Regex;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use survivors::Survivors;
 use tempfile::TempDir;
 
@@ -19,6 +20,9 @@ const SOUND: [&str; 6] = ["v1-basic", "v2-auto", "v2-multi", "v2-special", "v2-g
 /// Fixtures that are broken as they are.
 const BROKEN: [&str; 5] =
     ["bad-bitflip", "bad-missing-pack", "bad-missing-treepack", "bad-no-index", "bad-truncated"];
+
+/// The exit code of a program that was stopped for taking too long.
+const TIMED_OUT: i32 = 124;
 
 /// A repository to be broken.
 pub struct Scene {
@@ -135,34 +139,38 @@ impl Repair {
             None => checker.clone(),
         };
         let mut said = Vec::new();
-        let mut step = |client: &Client, words: &[&str]| {
-            let run = client.run(words);
-            said.push(run.to_string());
-            run
-        };
-        step(&client, &["repair", "index"]);
-        let mut tried = BTreeSet::new();
+        step(&client, &mut said, &["repair", "index"]);
+        let (mut tried, mut read_all) = (BTreeSet::new(), false);
         loop {
-            let named = named_packs(&step(&checker, &["check", "--read-data", "--no-cache"]));
+            let checked = check(&checker);
+            said.push(checked.to_string());
+            if checked.code == Some(TIMED_OUT) && !read_all {
+                // restic tries for a quarter of an hour to read blobs that are not where the index says.
+                read_all = true;
+                step(&client, &mut said, &["repair", "index", "--read-all-packs"]);
+                continue;
+            }
+            let named = named_packs(&checked);
             let words: Vec<&str> = named.iter().map(String::as_str).collect();
             if words.is_empty() || !tried.insert(named.clone()) {
                 break;
             }
-            step(&client, &[&["repair", "packs"], &words[..]].concat());
+            step(&client, &mut said, &[&["repair", "packs"], &words[..]].concat());
         }
         if lost_snapshots {
-            step(&client, &["recover"]);
+            step(&client, &mut said, &["recover"]);
         }
         // restic does not take damaged snapshots away, and takes no offence at being asked to.
         let named = names(&repository.join("snapshots"));
         let named: Vec<&str> = named.iter().map(String::as_str).collect();
         if program.is_some() && !named.is_empty() {
-            step(&client, &[&["repair", "snapshots", "--forget"], &named[..]].concat());
+            step(&client, &mut said, &[&["repair", "snapshots", "--forget"], &named[..]].concat());
         } else {
-            step(&client, &["repair", "snapshots", "--forget"]);
+            step(&client, &mut said, &["repair", "snapshots", "--forget"]);
         }
-        step(&client, &["prune", "--max-unused", "0"]);
-        let checked = step(&checker, &["check", "--read-data", "--no-cache"]);
+        step(&client, &mut said, &["prune", "--max-unused", "0"]);
+        let checked = check(&checker);
+        said.push(checked.to_string());
         let is_clean = checked.code == Some(0) && checked.text().contains("no errors were found");
         Repair { folder, is_clean, said }
     }
@@ -171,6 +179,19 @@ impl Repair {
     fn survivors(&self, sound: &Survivors) -> BTreeSet<String> {
         Survivors::of(&self.folder.path().join("repo")).of_those_in(sound)
     }
+}
+
+fn step(client: &Client, said: &mut Vec<String>, words: &[&str]) {
+    said.push(client.run(words).to_string());
+}
+
+/// The real restic's check, for a minute at the most.
+fn check(restic: &Client) -> Run {
+    let command = restic.command(["check", "--read-data", "--no-cache"]);
+    let mut limited = Command::new("timeout");
+    limited.arg("60").arg(command.get_program()).args(command.get_args()).env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Run::of(limited.current_dir(restic.home()))
 }
 
 /// The packs that a check wants to have repaired.

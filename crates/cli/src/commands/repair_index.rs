@@ -124,6 +124,9 @@ fn tell(teller: &Teller, disagreement: &Disagreement) {
     for Misnamed { pack, size, expected } in &disagreement.misnamed {
         let text = match expected {
             None => format!("adding pack file to index {pack}"),
+            Some(expected) if expected == size => {
+                format!("reindexing pack file {pack}, whose blobs cannot lie where the index says")
+            }
             Some(expected) => {
                 format!("reindexing pack file {pack} with unexpected size {size} instead of {expected}")
             }

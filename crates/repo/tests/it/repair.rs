@@ -244,3 +244,24 @@ fn what_is_lost_is_told_and_what_other_packs_hold_is_not_lost() {
     salvage(&repository, &repository, &[missing]).unwrap();
     assert!(!repository.load_index(&Silent).unwrap().contains_pack(&missing));
 }
+
+#[test]
+fn blobs_that_do_not_follow_one_another_have_their_pack_read() {
+    let (memory, blobs) = scene();
+    let repository = open(memory.clone());
+    // Every blob of the first pack is said to lie five bytes further.
+    let json = repository.load_file(FileKind::Index, ids(&repository, FileKind::Index)[0]).unwrap();
+    let mut wrong: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    for blob in wrong["packs"][0]["blobs"].as_array_mut().unwrap() {
+        blob["offset"] = (blob["offset"].as_u64().unwrap() + 5).into();
+    }
+    memory.remove(FileName::new(FileKind::Index, ids(&repository, FileKind::Index)[0])).unwrap();
+    // What is sealed as a snapshot is sealed as an index file is.
+    let id = repository.append().save_snapshot(wrong.to_string().as_bytes()).unwrap();
+    memory.plant(FileName::new(FileKind::Index, id.id()), bytes(&memory, id.file()));
+    memory.remove(id.file()).unwrap();
+    let index = repository.load_index(&Silent).unwrap();
+    assert_eq!(repository.compare_packs(&index).unwrap().misnamed.len(), 1);
+    mend(&repository, &repository, false).unwrap();
+    check_all_there(&repository, &blobs);
+}
