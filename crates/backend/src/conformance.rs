@@ -5,6 +5,7 @@
 
 use crate::random::Random;
 use crate::{Backend, ByteRange, Error, ErrorKind, FileKind, FileName, Id, Listed, Part, Payload, Result};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
@@ -50,11 +51,9 @@ pub fn run(make: &dyn Fn() -> Arc<dyn Backend>) {
     }
 }
 
-/// A name of `kind` that begins with `first`.
-fn name(kind: FileKind, first: u8) -> FileName {
-    let mut id = [0x3c; 32];
-    id[0] = first;
-    FileName::new(kind, Id::from_bytes(id))
+/// The name of a file with this content: some servers look.
+fn name(kind: FileKind, content: &[u8]) -> FileName {
+    FileName::new(kind, Id::from_bytes(Sha256::digest(content).into()))
 }
 
 /// Bytes without a pattern, the same for the same seed.
@@ -69,8 +68,15 @@ fn bytes(seed: u64, length: usize) -> Vec<u8> {
 }
 
 #[track_caller]
-fn save(backend: &dyn Backend, file: FileName, bytes: &[u8]) {
-    backend.save(file, &Payload::from(bytes)).expect("a file can be saved");
+fn save(backend: &dyn Backend, kind: FileKind, content: &[u8]) -> FileName {
+    let file = name(kind, content);
+    save_as(backend, file, content);
+    file
+}
+
+#[track_caller]
+fn save_as(backend: &dyn Backend, file: FileName, content: &[u8]) {
+    backend.save(file, &Payload::from(content)).expect("a file can be saved");
 }
 
 fn load(backend: &dyn Backend, file: FileName, offset: u64, length: u64) -> Result<Vec<u8>> {
@@ -106,8 +112,7 @@ fn saved_is_loaded(backend: &dyn Backend) {
     for kind in FileKind::WITH_ID {
         for (seed, length) in [(1, 1), (2, 4096), (3, 100_001)] {
             let content = bytes(seed, length);
-            let file = name(kind, seed as u8);
-            save(backend, file, &content);
+            let file = save(backend, kind, &content);
             assert!(whole(backend, file, u64::MAX).expect("it was saved") == content, "{file}");
             assert!(load(backend, file, 0, length as u64).expect("it was saved") == content, "{file}");
         }
@@ -115,8 +120,8 @@ fn saved_is_loaded(backend: &dyn Backend) {
 }
 
 fn ranges_are_exact(backend: &dyn Backend) {
-    let (file, content) = (name(FileKind::Pack, 1), bytes(1, 70_000));
-    save(backend, file, &content);
+    let content = bytes(1, 70_000);
+    let file = save(backend, FileKind::Pack, &content);
     for (offset, length) in [(0, 1), (0, 69_999), (1, 69_999), (69_999, 1), (65_535, 2), (5, 0), (70_000, 0)]
     {
         let expected = &content[offset..offset + length];
@@ -126,16 +131,14 @@ fn ranges_are_exact(backend: &dyn Backend) {
 }
 
 fn past_the_end(backend: &dyn Backend) {
-    let file = name(FileKind::Pack, 1);
-    save(backend, file, &bytes(1, 1000));
+    let file = save(backend, FileKind::Pack, &bytes(1, 1000));
     for (offset, length) in [(0, 1001), (999, 2), (1000, 1), (1001, 0), (1 << 40, 5), (7, u64::MAX)] {
         fails_with(ErrorKind::WrongSize, load(backend, file, offset, length));
     }
 }
 
 fn empty_file(backend: &dyn Backend) {
-    let file = name(FileKind::Index, 1);
-    save(backend, file, b"");
+    let file = save(backend, FileKind::Index, b"");
     assert_eq!(backend.stat(file).expect("it was saved"), 0);
     assert_eq!(whole(backend, file, 0).expect("it was saved"), b"");
     assert_eq!(load(backend, file, 0, 0).expect("it was saved"), b"");
@@ -143,8 +146,8 @@ fn empty_file(backend: &dyn Backend) {
 }
 
 fn whole_up_to_the_limit(backend: &dyn Backend) {
-    let (file, content) = (name(FileKind::Snapshot, 1), bytes(1, 5000));
-    save(backend, file, &content);
+    let content = bytes(1, 5000);
+    let file = save(backend, FileKind::Snapshot, &content);
     assert!(whole(backend, file, 5000).expect("it is within the limit") == content);
     fails_with(ErrorKind::WrongSize, whole(backend, file, 4999));
     fails_with(ErrorKind::WrongSize, whole(backend, file, 0));
@@ -152,15 +155,14 @@ fn whole_up_to_the_limit(backend: &dyn Backend) {
 
 fn stat_tells_the_length(backend: &dyn Backend) {
     for length in [0u8, 1, 200] {
-        let file = name(FileKind::Lock, length);
-        save(backend, file, &bytes(1, length.into()));
+        let file = save(backend, FileKind::Lock, &bytes(1, length.into()));
         assert_eq!(backend.stat(file).expect("it was saved"), u64::from(length));
     }
 }
 
 fn config(backend: &dyn Backend) {
     fails_with(ErrorKind::NotFound, backend.stat(FileName::CONFIG));
-    save(backend, FileName::CONFIG, b"the config");
+    save_as(backend, FileName::CONFIG, b"the config");
     assert_eq!(whole(backend, FileName::CONFIG, 100).expect("it was saved"), b"the config");
     assert_eq!(listed(backend, FileKind::Config), [], "the config has no id to list");
     backend.remove(FileName::CONFIG).expect("it was saved");
@@ -169,39 +171,32 @@ fn config(backend: &dyn Backend) {
 
 fn kinds_are_apart(backend: &dyn Backend) {
     for kind in FileKind::WITH_ID {
-        save(backend, name(kind, 7), kind.word().as_bytes());
+        save(backend, kind, b"the same in every kind");
     }
-    for kind in FileKind::WITH_ID {
-        let content = whole(backend, name(kind, 7), 100).expect("it was saved");
-        assert_eq!(content, kind.word().as_bytes());
+    let of = |kind| name(kind, b"the same in every kind");
+    backend.remove(of(FileKind::Key)).expect("it was saved");
+    for kind in FileKind::WITH_ID.into_iter().filter(|kind| *kind != FileKind::Key) {
+        assert_eq!(whole(backend, of(kind), 100).expect("it was saved"), b"the same in every kind");
     }
-    backend.remove(name(FileKind::Key, 7)).expect("it was saved");
+    assert_eq!(listed(backend, FileKind::Key), []);
     assert_eq!(listed(backend, FileKind::Lock).len(), 1);
 }
 
 fn list_is_complete(backend: &dyn Backend) {
+    // Spread over the first bytes, with some that share one.
+    let alike = (0..)
+        .map(|seed| bytes(seed, 40))
+        .filter(|content| name(FileKind::Pack, content).id().as_bytes()[0] == 0x3c);
+    let contents: Vec<Vec<u8>> =
+        (0..24).map(|seed| bytes(seed, 1 + seed as usize)).chain(alike.take(3)).collect();
     for kind in FileKind::WITH_ID {
-        // Spread over the first bytes, with some that share one.
-        let step = if kind == FileKind::Pack { 11 } else { 99 };
-        let mut expected: Vec<Listed> =
-            (0..=255).step_by(step).map(|first| listed_as(name(kind, first))).collect();
-        expected.extend((0..3u8).map(|last| {
-            let mut id = [0x3c; 32];
-            id[31] = last;
-            listed_as(FileName::new(kind, Id::from_bytes(id)))
-        }));
-        for one in &expected {
-            save(backend, FileName::new(kind, one.id), &bytes(9, one.size as usize));
-        }
+        let mut expected: Vec<Listed> = contents
+            .iter()
+            .map(|content| Listed { id: save(backend, kind, content).id(), size: content.len() as u64 })
+            .collect();
         expected.sort_by_key(|listed| listed.id);
         assert_eq!(listed(backend, kind), expected);
     }
-}
-
-/// How a file appears in a listing, with a size that depends on its name.
-fn listed_as(file: FileName) -> Listed {
-    let id = file.id();
-    Listed { id, size: u64::from(id.as_bytes()[0]) + u64::from(id.as_bytes()[31]) }
 }
 
 fn list_of_nothing(backend: &dyn Backend) {
@@ -212,7 +207,7 @@ fn list_of_nothing(backend: &dyn Backend) {
 
 fn listener_fails(backend: &dyn Backend) {
     for first in 0..5 {
-        save(backend, name(FileKind::Key, first), b"x");
+        save(backend, FileKind::Key, &[first]);
     }
     let mut told = 0;
     let listing = backend.list(FileKind::Key, &mut |_| {
@@ -227,8 +222,9 @@ fn listener_fails(backend: &dyn Backend) {
 }
 
 fn save_again(backend: &dyn Backend) {
-    let file = name(FileKind::Pack, 1);
-    save(backend, file, &bytes(1, 2000));
+    // The config is the one file whose content its name does not tell.
+    let file = FileName::CONFIG;
+    save_as(backend, file, &bytes(1, 2000));
     let again = backend.save(file, &Payload::from(&bytes(2, 1000)[..]));
     if backend.capabilities().atomic_replace {
         again.expect("this backend replaces");
@@ -238,12 +234,11 @@ fn save_again(backend: &dyn Backend) {
         let content = whole(backend, file, 2000).expect("it was saved");
         assert!(content == bytes(if again.is_ok() { 2 } else { 1 }, content.len()));
     }
-    assert_eq!(listed(backend, FileKind::Pack).len(), 1);
 }
 
 fn failed_save(backend: &dyn Backend) {
-    let file = name(FileKind::Pack, 1);
     let (content, empty) = (bytes(1, 10_000), temporary_file(b""));
+    let file = name(FileKind::Pack, &content);
     let mut payload = Payload::from(&content[..]);
     payload.push(Part::File { file: &empty, len: 5 }); // it has no 5 bytes, so reading it fails
     backend.save(file, &payload).expect_err("the content cannot be had");
@@ -253,16 +248,15 @@ fn failed_save(backend: &dyn Backend) {
 
 fn removed_is_gone(backend: &dyn Backend) {
     for kind in FileKind::WITH_ID {
-        save(backend, name(kind, 1), b"goes");
-        save(backend, name(kind, 2), b"stays");
-        backend.remove(name(kind, 1)).expect("it was saved");
-        fails_with(ErrorKind::NotFound, whole(backend, name(kind, 1), 100));
-        assert_eq!(listed(backend, kind), [Listed { id: name(kind, 2).id(), size: 5 }]);
+        let (goes, stays) = (save(backend, kind, b"goes"), save(backend, kind, b"stays"));
+        backend.remove(goes).expect("it was saved");
+        fails_with(ErrorKind::NotFound, whole(backend, goes, 100));
+        assert_eq!(listed(backend, kind), [Listed { id: stays.id(), size: 5 }]);
     }
 }
 
 fn missing_is_not_found(backend: &dyn Backend) {
-    for file in FileKind::WITH_ID.map(|kind| name(kind, 1)).into_iter().chain([FileName::CONFIG]) {
+    for file in FileKind::WITH_ID.map(|kind| name(kind, b"missing")).into_iter().chain([FileName::CONFIG]) {
         fails_with(ErrorKind::NotFound, backend.stat(file));
         fails_with(ErrorKind::NotFound, load(backend, file, 0, 1));
         fails_with(ErrorKind::NotFound, whole(backend, file, 1));
@@ -274,11 +268,11 @@ fn missing_is_not_found(backend: &dyn Backend) {
 }
 
 fn create_again(backend: &dyn Backend) {
-    save(backend, name(FileKind::Key, 1), b"key");
+    let key = save(backend, FileKind::Key, b"key");
     backend.create().expect("there is no config yet");
-    save(backend, FileName::CONFIG, b"config");
+    save_as(backend, FileName::CONFIG, b"config");
     fails_with(ErrorKind::AlreadyExists, backend.create());
-    assert_eq!(whole(backend, name(FileKind::Key, 1), 100).expect("it was saved"), b"key");
+    assert_eq!(whole(backend, key, 100).expect("it was saved"), b"key");
 }
 
 fn many_at_once(backend: &dyn Backend) {
@@ -287,9 +281,8 @@ fn many_at_once(backend: &dyn Backend) {
         for thread in 0..threads {
             scope.spawn(move || {
                 for round in 0..8u8 {
-                    let file = name(FileKind::Pack, thread.wrapping_mul(8).wrapping_add(round));
-                    let content = bytes(u64::from(file.id().as_bytes()[0]), 3000);
-                    save(backend, file, &content);
+                    let content = bytes(u64::from(thread) * 8 + u64::from(round), 3000);
+                    let file = save(backend, FileKind::Pack, &content);
                     assert!(whole(backend, file, 3000).expect("it was saved") == content);
                     if round % 4 == 0 {
                         backend.remove(file).expect("it was saved");
@@ -303,13 +296,14 @@ fn many_at_once(backend: &dyn Backend) {
 }
 
 fn big_file_of_parts(backend: &dyn Backend) {
-    let (file, on_disk) = (name(FileKind::Pack, 1), bytes(1, 5 * 1024 * 1024 + 1));
+    let on_disk = bytes(1, 5 * 1024 * 1024 + 1);
     let (header, temporary) = (bytes(2, 777), temporary_file(&on_disk));
     let mut payload = Payload::from(&header[..]);
     payload.push(Part::File { file: &temporary, len: on_disk.len() as u64 });
     payload.push(Part::Memory(&header));
-    backend.save(file, &payload).expect("a big file can be saved");
     let expected = [&header[..], &on_disk, &header].concat();
+    let file = name(FileKind::Pack, &expected);
+    backend.save(file, &payload).expect("a big file can be saved");
     assert_eq!(backend.stat(file).expect("it was saved"), expected.len() as u64);
     assert!(whole(backend, file, u64::MAX).expect("it was saved") == expected);
     let middle = load(backend, file, 3_000_000, 100_000).expect("the range is in the file");

@@ -24,6 +24,8 @@ pub mod layout;
 pub mod local;
 pub mod memory;
 pub mod location;
+pub mod net;
+pub mod rest;
 pub mod open;
 pub mod operation;
 pub mod count;

@@ -2,16 +2,20 @@
 
 use crate::local::{self, Local};
 use crate::location::Place;
-use crate::{Backend, Error, ErrorKind, Location, Result};
+use crate::rest::{self, Rest};
+use crate::{Backend, Error, ErrorKind, Location, Result, net};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// What can be chosen about a backend (the extended options `SCHEME.name=value`).
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
+#[derive(Clone, Default)]
 pub struct Options {
     /// How many calls run at once (`SCHEME.connections`); without it what suits the scheme.
     pub connections: Option<NonZeroUsize>,
+    /// How to talk to servers.
+    pub network: net::Options,
+    /// Name and password for a REST server whose URL has none.
+    pub rest: rest::Login,
 }
 
 /// No backend for this scheme has been built yet.
@@ -34,6 +38,11 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
         Place::Local(path) => {
             Ok(Arc::new(Local::open(path, options.connections.unwrap_or(local::CONNECTIONS))?))
         }
+        Place::Rest { url } => {
+            let connections = options.connections.unwrap_or(rest::CONNECTIONS);
+            let shown = location.to_string();
+            Ok(Arc::new(Rest::open(url, shown, &options.rest, connections, &options.network)?))
+        }
         _ => Err(Error::about(ErrorKind::Unusable, "open", location.to_string())
             .caused_by(NotSupported { scheme: location.scheme() })),
     }
@@ -48,16 +57,16 @@ mod tests {
     #[test]
     fn a_local_folder_is_opened_and_other_schemes_are_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { connections: NonZeroUsize::new(7) };
+        let options = Options { connections: NonZeroUsize::new(7), ..Options::default() };
         let backend = open(&Location::local(folder.path()), &options).unwrap();
         assert_eq!(backend.capabilities().connections, 7);
         let default = open(&Location::local(folder.path()), &Options::default()).unwrap();
         assert_eq!(default.capabilities().connections, 2);
 
-        let remote = Location::parse(OsStr::new("rest:https://user:secret@host/")).unwrap();
+        let remote = Location::parse(OsStr::new("swift:container:/")).unwrap();
         let error = open(&remote, &options).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unusable);
-        assert_eq!(error.to_string(), "cannot open rest:https://user:***@host/");
-        assert!(error.source().unwrap().to_string().contains("`rest` is not supported yet"));
+        assert_eq!(error.to_string(), "cannot open swift:container:/");
+        assert!(error.source().unwrap().to_string().contains("`swift` is not supported yet"));
     }
 }

@@ -25,6 +25,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// A file that could not be loaded with all patience fails at once for this long.
 const REFUSAL: Duration = Duration::from_secs(60 * 60);
+/// How often a listing may repeat itself before it is taken for endless.
+const DUPLICATES: usize = 1000;
 /// How much of a file is compared at once when a save is settled.
 const COMPARED: usize = 1024 * 1024;
 
@@ -103,6 +105,11 @@ impl fmt::Display for Chain<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it could not be loaded with all patience a while ago")]
 pub struct GivenUp;
+
+/// A listing that tells the same names over and over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the listing repeats itself without end")]
+pub struct Endless;
 
 impl<B: Backend> Retry<B> {
     /// Retries what `inner` cannot do, until `cancel` is set; nobody is told.
@@ -295,9 +302,16 @@ impl<B: Backend> Backend for Retry<B> {
         let mut told: HashSet<Id> = HashSet::new();
         let mut stopped = None;
         let outcome = self.persist(Call::List(kind), || {
+            let mut known = 0;
             let listing = self.inner.list(kind, &mut |listed| {
                 if told.contains(&listed.id) {
-                    return Ok(());
+                    known += 1;
+                    return match known > told.len() + DUPLICATES {
+                        true => {
+                            Err(Error::about(ErrorKind::Temporary, "list", kind.word()).caused_by(Endless))
+                        }
+                        false => Ok(()),
+                    };
                 }
                 each(listed).map_err(|error| {
                     stopped = Some(error); // the listener's error is not ours to retry

@@ -13,8 +13,10 @@ pub(crate) struct Known {
 }
 
 /// Every extended option, by key.
-pub(crate) const KNOWN: [Known; 1] =
-    [known("local.connections", "how many operations run at once (default: 2)")];
+pub(crate) const KNOWN: [Known; 2] = [
+    known("local.connections", "how many operations run at once (default: 2)"),
+    known("rest.connections", "how many operations run at once (default: 5)"),
+];
 
 const fn known(key: &'static str, description: &'static str) -> Known {
     Known { key, description }
@@ -51,13 +53,13 @@ impl Extended {
     ///
     /// # Errors
     /// A key of this namespace that is not in `known`.
-    pub(crate) fn namespace(&self, namespace: &str, known: &[&str]) -> Result<BTreeMap<&str, &str>> {
+    pub(crate) fn namespace(&self, namespace: &str, known: &[Known]) -> Result<BTreeMap<&str, &str>> {
         let mut own = BTreeMap::new();
         for (key, value) in &self.0 {
             let Some(name) = key.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.')) else {
                 continue;
             };
-            if !known.contains(&name) {
+            if !known.iter().any(|known| known.key == key) {
                 return Err(Failure::fatal(format!("option {key} is not known")));
             }
             own.insert(name, value.as_str());
@@ -77,8 +79,8 @@ mod tests {
     #[test]
     fn only_the_active_namespace_is_checked() {
         let options = parse(&["nope", "s3.bogus=1", "Local.Connections = 3", "local.connections=3"]).unwrap();
-        assert_eq!(options.namespace("local", &["connections"]).unwrap()["connections"], "3");
-        let unknown = options.namespace("s3", &["region"]).unwrap_err();
+        assert_eq!(options.namespace("local", &KNOWN).unwrap()["connections"], "3");
+        let unknown = options.namespace("s3", &KNOWN).unwrap_err();
         assert_eq!(unknown.message, "Fatal: option s3.bogus is not known");
         assert!(parse(&["a=1", "a=2"]).is_err());
         assert!(parse(&["=1"]).is_err());

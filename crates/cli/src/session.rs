@@ -1,7 +1,7 @@
 //! What a command works with: who we are, how we talk, and the repository opened for its purpose.
 
 use std::ffi::OsStr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::password::{self, Given, Sources};
 use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
-use crate::{certificates, csv, gonumber, textfile};
+use crate::{backends, csv, textfile};
 
 /// Our own version.
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -224,9 +224,8 @@ impl Session {
     /// The backend at the location, behind retries, limits and the gate of the lock.
     pub(crate) fn handle(&self) -> Result<Handle<Full>> {
         let location = self.location()?;
-        certificates::check(&self.global)?;
-        let backend: Arc<dyn Backend> =
-            tresor_backend::open::open(&location, &self.backend_options(&location)?)?;
+        let options = backends::options(location.scheme(), &self.extended, &self.global, &self.environment)?;
+        let backend = tresor_backend::open::open(&location, &options)?;
         let backend: Arc<dyn Backend> = match self.rates() {
             Some(rates) => Arc::new(Limit::new(backend, rates, self.cancel.clone())),
             None => backend,
@@ -254,21 +253,6 @@ impl Session {
         use std::os::unix::ffi::OsStrExt;
         Location::parse(OsStr::from_bytes(&text))
             .map_err(|error| Failure::fatal(format!("parsing repository location failed: {error}")))
-    }
-
-    fn backend_options(&self, location: &Location) -> Result<tresor_backend::open::Options> {
-        let own = self.extended.namespace(location.scheme(), &["connections"])?;
-        let mut options = tresor_backend::open::Options::default();
-        if let Some(text) = own.get("connections") {
-            let count = gonumber::uint(text).map_err(Failure::plain)?;
-            let count = u32::try_from(count).map_err(|_| {
-                Failure::plain(format!("strconv.ParseUint: parsing {text:?}: value out of range"))
-            })?;
-            options.connections = Some(NonZeroUsize::new(count as usize).ok_or_else(|| {
-                Failure::fatal(format!("{}.connections must be at least 1", location.scheme()))
-            })?);
-        }
-        Ok(options)
     }
 
     fn rates(&self) -> Option<Rates> {

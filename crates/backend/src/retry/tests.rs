@@ -310,3 +310,52 @@ impl<B: Backend> Backend for Slow<B> {
         self.inner.remove(file)
     }
 }
+
+/// A backend that never ends its listing.
+struct Repeating;
+
+impl Backend for Repeating {
+    fn capabilities(&self) -> Capabilities {
+        Memory::new().capabilities()
+    }
+    fn location(&self) -> String {
+        String::new()
+    }
+    fn create(&self) -> Result<()> {
+        Ok(())
+    }
+    fn save(&self, _: FileName, _: &Payload<'_>) -> Result<()> {
+        Ok(())
+    }
+    fn load(&self, _: FileName, _: ByteRange, _: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+    fn load_whole(&self, _: FileName, _: u64, _: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+    fn stat(&self, _: FileName) -> Result<u64> {
+        Ok(0)
+    }
+    fn list(&self, _: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        loop {
+            for first in 0..10 {
+                each(Listed { id: Id::from_bytes([first; 32]), size: 1 })?;
+            }
+        }
+    }
+    fn remove(&self, _: FileName) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_listing_without_end_is_given_up() {
+    let retry = Retry::new(Repeating, Cancel::new()).with_clock(Arc::new(ManualClock::default()), 1);
+    let mut told = 0;
+    let listing = retry.list(FileKind::Lock, &mut |_| {
+        told += 1;
+        Ok(())
+    });
+    assert!(listing.unwrap_err().source().unwrap().to_string().contains("without end"));
+    assert_eq!(told, 10, "each file is told once");
+}

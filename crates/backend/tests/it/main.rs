@@ -4,3 +4,4 @@
 
 mod conformance;
 mod full_disk;
+mod rest;

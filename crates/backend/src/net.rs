@@ -1,0 +1,14 @@
+//! Talking to servers: what all network backends share.
+//!
+//! Callers block; inside, one small runtime drives the connections ([`http`]). What is sent is fed from the
+//! caller's own thread piece by piece, what comes is read piece by piece, and whoever makes no progress for too
+//! long is given up. Nothing here retries.
+
+pub(crate) mod failure;
+pub(crate) mod http;
+mod options;
+pub(crate) mod tls;
+pub(crate) mod upload;
+
+pub use options::{Options, Proxies};
+pub use tls::{Identity, PemError, Roots};

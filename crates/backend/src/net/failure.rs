@@ -1,0 +1,190 @@
+//! Why a request failed, and whether that may pass.
+
+use crate::ErrorKind;
+use ::http::StatusCode;
+use std::error::Error as StdError;
+use std::time::Duration;
+
+/// How much of what a server says about an error is kept, in characters.
+const SAID: usize = 256;
+
+/// Why a request to a server failed. What the server said is cut and escaped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server answered, but not with what was asked for.
+    #[error("unexpected HTTP response ({}): {}{said}", status.as_u16(), line(*status))]
+    Status {
+        /// Its status.
+        status: StatusCode,
+        /// What it said in addition, with a separator before it.
+        said: String,
+    },
+    /// No connection, or one that broke.
+    #[error("{0}")]
+    Transport(String),
+    /// The server is not who it should be.
+    #[error("{0}")]
+    Untrusted(String),
+    /// Nothing moved for too long.
+    #[error("request timeout: no progress for {0:?}")]
+    Stuck(Duration),
+    /// The answer is not what the protocol says.
+    #[error("the server's answer {0}")]
+    Answer(&'static str),
+    /// Our own side: a temporary file, say.
+    #[error(transparent)]
+    Here(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// A status that is an error, with the beginning of what the server said about it.
+    pub(crate) fn status(status: StatusCode, body: &[u8]) -> Self {
+        let said = escaped(&String::from_utf8_lossy(body));
+        Failure::Status { status, said: if said.is_empty() { said } else { format!(": {said}") } }
+    }
+
+    /// What the HTTP library could not do.
+    pub(crate) fn of(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let text = chain(&error);
+        match certificate_error(&error) {
+            Some(cause) => Failure::Untrusted(format!("the server's certificate is not accepted: {cause}")),
+            None => Failure::Transport(text),
+        }
+    }
+
+    /// What a caller can do about it.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Failure::Status { status, .. } => kind_of(*status),
+            Failure::Transport(_) | Failure::Stuck(_) | Failure::Answer(_) => ErrorKind::Temporary,
+            Failure::Untrusted(_) => ErrorKind::Unusable,
+            Failure::Here(error) => ErrorKind::of(error),
+        }
+    }
+}
+
+/// What a status means for us; what is not listed may pass.
+fn kind_of(status: StatusCode) -> ErrorKind {
+    match status {
+        StatusCode::NOT_FOUND => ErrorKind::NotFound,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            ErrorKind::Denied
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => ErrorKind::WrongSize,
+        StatusCode::INSUFFICIENT_STORAGE | StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::NoSpace,
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::URI_TOO_LONG | StatusCode::NOT_IMPLEMENTED => {
+            ErrorKind::Unusable
+        }
+        status if status.is_redirection() => ErrorKind::Unusable,
+        _ => ErrorKind::Temporary,
+    }
+}
+
+/// A status with its usual words.
+fn line(status: StatusCode) -> String {
+    let words = status.canonical_reason().unwrap_or_default();
+    format!("{} {words}", status.as_u16()).trim_end().to_owned()
+}
+
+/// One line of bounded length without anything that could drive a terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut line = String::new();
+    for (count, c) in text.trim().chars().enumerate() {
+        if count == SAID {
+            line.push('…');
+            break;
+        }
+        match c {
+            ' ' => line.push(' '),
+            // Controls and what turns or hides text (bidirectional marks, zero width).
+            c if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') =>
+            {
+                line.extend(c.escape_default());
+            }
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+/// An error and its causes; what a cause repeats is said once.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let this = error.to_string();
+        if !text.contains(&this) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&this);
+        }
+        next = error.source();
+    }
+    escaped(&text)
+}
+
+/// The TLS library's verdict on a certificate, if that is what an error is about.
+fn certificate_error(error: &(dyn StdError + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An I/O error hides what it wraps from `source`.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let error: &(dyn StdError + 'static) = match inner {
+            Some(inner) => inner,
+            None => error,
+        };
+        match error.downcast_ref() {
+            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+                return Some(escaped(&error.to_string()));
+            }
+            // Said by the server: that our own is missing or not to its liking.
+            Some(rustls::Error::AlertReceived(alert)) => return Some(escaped(&format!("{alert:?}"))),
+            _ => {}
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_one_short_line_without_controls() {
+        let failure = Failure::status(StatusCode::INTERNAL_SERVER_ERROR, b"a\x1b[31m\nb\xff \n");
+        assert_eq!(
+            failure.to_string(),
+            "unexpected HTTP response (500): 500 Internal Server Error: a\\u{1b}[31m\\nb\u{fffd}"
+        );
+        assert_eq!(
+            Failure::status(StatusCode::NOT_FOUND, b"").to_string(),
+            "unexpected HTTP response (404): 404 Not Found"
+        );
+        let long = escaped(&"x".repeat(10_000));
+        assert_eq!(long.chars().count(), SAID + 1);
+        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn only_what_cannot_pass_is_permanent() {
+        let kind = |code| Failure::status(StatusCode::from_u16(code).unwrap(), b"").kind();
+        for (code, expected) in [
+            (404, ErrorKind::NotFound),
+            (401, ErrorKind::Denied),
+            (403, ErrorKind::Denied),
+            (416, ErrorKind::WrongSize),
+            (507, ErrorKind::NoSpace),
+            (301, ErrorKind::Unusable),
+        ] {
+            assert_eq!(kind(code), expected, "{code}");
+        }
+        for code in [400, 408, 409, 429, 500, 502, 503, 504, 599] {
+            assert!(kind(code).is_temporary(), "{code}");
+        }
+        assert!(Failure::Stuck(Duration::from_secs(1)).kind().is_temporary());
+    }
+}

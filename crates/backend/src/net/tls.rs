@@ -1,0 +1,183 @@
+//! Whom to trust over TLS, and who we are.
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::sync::Arc;
+
+/// Authorities whose word on servers is believed.
+#[derive(Clone, Default)]
+pub struct Roots(Vec<CertificateDer<'static>>);
+
+/// Why the text of a certificate file is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PemError {
+    /// No certificate that can be read.
+    #[error("it holds no certificate that can be read")]
+    NoCertificate,
+    /// No private key that can be read.
+    #[error("it holds no private key that can be read")]
+    NoKey,
+}
+
+impl Roots {
+    /// Adds the certificates of a PEM file.
+    ///
+    /// # Errors
+    /// [`PemError::NoCertificate`] if there is none in it that can be an authority's.
+    pub fn add_pem(&mut self, pem: &[u8]) -> Result<(), PemError> {
+        let before = self.0.len();
+        let mut trial = RootCertStore::empty();
+        self.0.extend(
+            CertificateDer::pem_slice_iter(pem)
+                .filter_map(Result::ok)
+                .filter(|certificate| trial.add(certificate.clone()).is_ok()),
+        );
+        if self.0.len() == before { Err(PemError::NoCertificate) } else { Ok(()) }
+    }
+}
+
+/// A client's certificate with its key.
+pub struct Identity {
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// From a PEM file that holds both.
+    ///
+    /// # Errors
+    /// [`PemError`] for what is missing.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, PemError> {
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
+        if certificates.is_empty() {
+            return Err(PemError::NoCertificate);
+        }
+        let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| PemError::NoKey)?;
+        Ok(Identity { certificates, key })
+    }
+}
+
+/// The configuration of every TLS connection.
+///
+/// # Errors
+/// A key that does not belong to its certificate.
+pub(crate) fn config(options: &super::Options) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = if options.insecure_tls {
+        Arc::new(BelieveAll(Arc::clone(&provider)))
+    } else {
+        let roots = Arc::new(store(options.roots.as_ref()));
+        if roots.is_empty() {
+            Arc::new(BelieveNone)
+        } else {
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+                .build()
+                .map_err(|error| rustls::Error::General(error.to_string()))?
+        }
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    match &options.identity {
+        Some(identity) => {
+            builder.with_client_auth_cert(identity.certificates.clone(), identity.key.clone_key())
+        }
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+/// The given authorities, else the system's; what cannot be read of those vouches for nobody.
+fn store(roots: Option<&Roots>) -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(Roots(certificates)) => store.add_parsable_certificates(certificates.iter().cloned()),
+        None => store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+    };
+    store
+}
+
+/// For `--insecure-tls`: any certificate will do, but the handshake must still be its owner's.
+#[derive(Debug)]
+struct BelieveAll(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for BelieveAll {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// For a machine without any authorities: plain HTTP still works, TLS says why it does not.
+#[derive(Debug)]
+struct BelieveNone;
+
+impl ServerCertVerifier for BelieveNone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,254 @@
+//! The REST backend: restic's own protocol over HTTP, as rest-server and rclone speak it.
+//!
+//! Source: restic's documentation, "REST Backend", versions 1 and 2. Files lie flat under their kind; what is
+//! asked for is version 2, whose listings have sizes.
+
+use crate::net;
+use crate::net::failure::Failure;
+use crate::net::http::{Answer, Dial, Http};
+use crate::{
+    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result,
+};
+use ::http::StatusCode;
+use ::http::header::{ACCEPT, CONTENT_TYPE, RANGE, SERVER};
+use reqwest::{Method, RequestBuilder, Url};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+mod listing;
+#[cfg(test)]
+mod tests;
+
+/// How many calls run at once unless told otherwise.
+pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
+
+/// The content type of version 2; asking for it gets listings with sizes.
+const VERSION_2: &str = "application/vnd.x.restic.rest.v2";
+
+/// Name and password for the server, if its URL has none.
+#[derive(Clone, Default)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+/// A repository behind a REST server.
+pub struct Rest {
+    http: Http,
+    url: Url,
+    login: Option<Login>,
+    shown: String,
+    connections: NonZeroUsize,
+}
+
+impl Rest {
+    /// The repository at `url` (as in [`crate::location::Place::Rest`]), shown to people as `shown`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unusable`] if that is no URL of a server.
+    pub fn open(
+        url: &str,
+        shown: String,
+        login: &Login,
+        connections: NonZeroUsize,
+        network: &net::Options,
+    ) -> Result<Self> {
+        let unusable = |reason: &'static str| {
+            Error::about(ErrorKind::Unusable, "open", shown.clone()).caused_by(Failure::Answer(reason))
+        };
+        let (address, socket) = address(url).ok_or_else(|| unusable("cannot be asked for: no socket"))?;
+        let mut url = Url::parse(&address)
+            .map_err(|error| Error::about(ErrorKind::Unusable, "open", shown.clone()).caused_by(error))?;
+        let login = login_of(&mut url)
+            .or_else(|| (!login.user.is_empty() || !login.password.is_empty()).then(|| login.clone()));
+        let dial = Dial { socket, http2: true, connections: connections.get() };
+        Ok(Rest { http: Http::new(network, &dial)?, url, login, shown, connections })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        // Ids and kinds need no escaping, and the URL ends with a slash: joining cannot fail.
+        let url = self.url.join(path).unwrap_or_else(|_| self.url.clone());
+        let request = self.http.client.request(method, url).header(ACCEPT, VERSION_2);
+        match &self.login {
+            Some(login) => request.basic_auth(&login.user, Some(&login.password)),
+            None => request,
+        }
+    }
+
+    fn load_range(
+        &self,
+        file: FileName,
+        range: ByteRange,
+        into: &mut Vec<u8>,
+    ) -> std::result::Result<(), Failure> {
+        let last = range.end().and_then(|end| end.checked_sub(1)).filter(|last| i64::try_from(*last).is_ok());
+        let (Some(last), 1..) = (last, range.length) else {
+            // No range that can be asked for: nothing, or more than any file has.
+            let whole = range.length == 0 && self.length(file)? >= range.offset;
+            return if whole { Ok(()) } else { Err(too_short()) };
+        };
+        let length = usize::try_from(range.length).map_err(std::io::Error::other)?;
+        let bytes = format!("bytes={}-{last}", range.offset);
+        let request = self.request(Method::GET, &path(file)).header(RANGE, bytes);
+        let mut answer = self.http.fetch(request)?.success()?;
+        if answer.status() != StatusCode::PARTIAL_CONTENT {
+            return Err(Failure::Answer("is a whole file where a part was asked for"));
+        }
+        let (first, total) = answer.range().ok_or(Failure::Answer("does not say which part it is"))?;
+        if total.is_some_and(|total| last >= total) {
+            return Err(too_short());
+        }
+        if first != range.offset {
+            return Err(Failure::Answer("is another part than was asked for"));
+        }
+        answer.read_into(length, into)?;
+        answer.finish();
+        Ok(())
+    }
+
+    fn load_all(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> std::result::Result<(), Failure> {
+        let mut answer = self.http.fetch(self.request(Method::GET, &path(file)))?.success()?;
+        if let Some(length) = answer.length() {
+            if length > at_most {
+                return Err(too_short());
+            }
+            let length = usize::try_from(length).map_err(std::io::Error::other)?;
+            answer.read_into(length, into)?;
+            answer.finish();
+            return Ok(());
+        }
+        loop {
+            let piece = answer.next_piece()?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            if (into.len() + piece.len()) as u64 > at_most {
+                return Err(too_short());
+            }
+            into.extend_from_slice(&piece);
+        }
+    }
+
+    fn length(&self, file: FileName) -> std::result::Result<u64, Failure> {
+        let answer = self.http.fetch(self.request(Method::HEAD, &path(file)))?.success()?;
+        answer.length().ok_or(Failure::Answer("does not say how long the file is"))
+    }
+
+    fn change(&self, method: Method, path: &str) -> std::result::Result<(), Failure> {
+        self.http.send(self.request(method, path))?.success()?.finish();
+        Ok(())
+    }
+}
+
+/// A file that is not as long as it has to be.
+fn too_short() -> Failure {
+    std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file is not as long as expected").into()
+}
+
+/// The URL to connect to, and the socket to do it through, if that is what the text names.
+fn address(url: &str) -> Option<(String, Option<PathBuf>)> {
+    for (scheme, plain) in [("http+unix://", "http"), ("https+unix://", "https")] {
+        let Some(rest) = url.strip_prefix(scheme) else { continue };
+        let (socket, path) = rest.split_once(':').unwrap_or((rest, "/"));
+        let socket = socket.trim_end_matches('/');
+        if socket.is_empty() {
+            return None;
+        }
+        return Some((format!("{plain}://localhost/{}", path.trim_start_matches('/')), Some(socket.into())));
+    }
+    Some((url.to_owned(), None))
+}
+
+/// Takes name and password out of a URL.
+fn login_of(url: &mut Url) -> Option<Login> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let login =
+        Login { user: decoded(url.username()), password: decoded(url.password().unwrap_or_default()) };
+    // These fail only for URLs without a host, and this one has one.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(login)
+}
+
+/// Where a file is, below the repository's URL.
+fn path(file: FileName) -> String {
+    match file.kind() {
+        FileKind::Config => "config".to_owned(),
+        kind => format!("{}{}", folder(kind), file.id()),
+    }
+}
+
+fn folder(kind: FileKind) -> String {
+    format!("{}/", crate::layout::folder(kind))
+}
+
+impl Backend for Rest {
+    fn capabilities(&self) -> Capabilities {
+        // Servers keep what is there: saving over it is refused.
+        Capabilities { connections: self.connections.get(), atomic_replace: false }
+    }
+
+    fn location(&self) -> String {
+        self.shown.clone()
+    }
+
+    fn create(&self) -> Result<()> {
+        match self.length(FileName::CONFIG) {
+            Ok(_) => return Err(Error::new(ErrorKind::AlreadyExists, "create", FileName::CONFIG)),
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {}
+            Err(failure) => return Err(about("create", &self.shown, failure)),
+        }
+        self.change(Method::POST, "?create=true").map_err(|failure| about("create", &self.shown, failure))
+    }
+
+    fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
+        let request =
+            self.request(Method::POST, &path(file)).header(CONTENT_TYPE, "application/octet-stream");
+        let saved = self.http.upload(request, payload).and_then(Answer::success).map(Answer::finish);
+        saved.map_err(|failure| match failure.kind() {
+            // Forbidden: because of the name, or because we may not write at all?
+            ErrorKind::Denied if self.length(file).is_ok() => {
+                Error::new(ErrorKind::AlreadyExists, "save", file)
+            }
+            _ => failed("save", file, failure),
+        })
+    }
+
+    fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
+        into.clear();
+        self.load_range(file, range, into).map_err(|failure| failed("load", file, failure))
+    }
+
+    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
+        into.clear();
+        self.load_all(file, at_most, into).map_err(|failure| failed("load", file, failure))
+    }
+
+    fn stat(&self, file: FileName) -> Result<u64> {
+        self.length(file).map_err(|failure| failed("stat", file, failure))
+    }
+
+    fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        if kind == FileKind::Config {
+            return Ok(());
+        }
+        listing::list(self, kind, each)
+    }
+
+    fn remove(&self, file: FileName) -> Result<()> {
+        self.change(Method::DELETE, &path(file)).map_err(|failure| failed("remove", file, failure))
+    }
+}
+
+fn failed(doing: &'static str, file: FileName, failure: Failure) -> Error {
+    Error::new(failure.kind(), doing, file).caused_by(failure)
+}
+
+fn about(doing: &'static str, what: &str, failure: Failure) -> Error {
+    Error::about(failure.kind(), doing, what).caused_by(failure)
+}

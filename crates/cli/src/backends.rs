@@ -1,0 +1,126 @@
+//! What the command line and the environment say about backends, as the backends want to know it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use tresor_backend::net::{self, Proxies};
+use tresor_backend::open::Options;
+use tresor_backend::rest::Login;
+
+use crate::args::Global;
+use crate::environment::Environment;
+use crate::exit::{Failure, Result};
+use crate::extended::{Extended, KNOWN};
+use crate::{certificates, gonumber};
+
+/// The options for the backend of `scheme`.
+///
+/// # Errors
+/// An extended option of this scheme that is unknown or makes no sense; a certificate file that cannot be used.
+pub(crate) fn options(
+    scheme: &'static str,
+    extended: &Extended,
+    global: &Global,
+    environment: &Environment,
+) -> Result<Options> {
+    let own = Own { scheme, values: extended.namespace(scheme, &KNOWN)? };
+    Ok(Options {
+        connections: own.connections()?,
+        network: network(global, environment)?,
+        rest: Login {
+            user: environment.text("REST_USERNAME").unwrap_or_default(),
+            password: environment.text("REST_PASSWORD").unwrap_or_default(),
+        },
+    })
+}
+
+/// The extended options of the backend in use.
+struct Own<'a> {
+    scheme: &'static str,
+    values: BTreeMap<&'a str, &'a str>,
+}
+
+impl Own<'_> {
+    fn connections(&self) -> Result<Option<NonZeroUsize>> {
+        let Some(text) = self.values.get("connections") else { return Ok(None) };
+        let count = gonumber::uint(text).map_err(Failure::plain)?;
+        let count = u32::try_from(count).map_err(|_| {
+            Failure::plain(format!("strconv.ParseUint: parsing {text:?}: value out of range"))
+        })?;
+        NonZeroUsize::new(count as usize)
+            .map(Some)
+            .ok_or_else(|| Failure::fatal(format!("{}.connections must be at least 1", self.scheme)))
+    }
+}
+
+fn network(global: &Global, environment: &Environment) -> Result<net::Options> {
+    let mut network = net::Options {
+        roots: certificates::roots(global)?,
+        identity: certificates::identity(global)?,
+        insecure_tls: global.insecure_tls,
+        proxies: proxies(environment),
+        ..net::Options::default()
+    };
+    if let Some(agent) = global.http_user_agent.as_ref().filter(|agent| !agent.is_empty()) {
+        network.user_agent.clone_from(agent);
+    }
+    if let Some(limit) = global.stuck_request_timeout {
+        network.stuck_after = limit;
+    }
+    Ok(network)
+}
+
+/// The proxies by the usual variables, in capitals or not.
+fn proxies(environment: &Environment) -> Proxies {
+    let text = |name: &str| {
+        let value = environment.get(name).or_else(|| environment.get(&name.to_lowercase()));
+        value.map(|value| value.to_string_lossy().into_owned())
+    };
+    Proxies {
+        http: text("HTTP_PROXY"),
+        https: text("HTTPS_PROXY"),
+        none_for: text("NO_PROXY").unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        global: Global,
+    }
+
+    fn options(args: &[&str], environment: Environment) -> Result<Options> {
+        let global = Only::parse_from([&["tresor"], args].concat()).global;
+        let extended = Extended::parse(&global.options)?;
+        super::options("rest", &extended, &global, &environment)
+    }
+
+    #[test]
+    fn flags_and_variables_reach_the_backend() {
+        let environment = Environment::from([
+            ("RESTIC_REST_USERNAME", "user"),
+            ("RESTIC_REST_PASSWORD", "secret"),
+            ("https_proxy", "http://proxy:3128"),
+            ("NO_PROXY", "inside.example"),
+        ]);
+        let args = ["-o", "rest.connections=7", "--stuck-request-timeout=7s", "--http-user-agent=me"];
+        let options = options(&args, environment).unwrap();
+        assert_eq!(options.connections, NonZeroUsize::new(7));
+        assert_eq!((options.rest.user.as_str(), options.rest.password.as_str()), ("user", "secret"));
+        assert_eq!(options.network.proxies.https.as_deref(), Some("http://proxy:3128"));
+        assert_eq!(options.network.proxies.none_for, "inside.example");
+        assert_eq!((options.network.stuck_after.as_secs(), options.network.user_agent.as_str()), (7, "me"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for bad in ["rest.connections=0", "rest.connections=x", "rest.bogus=1"] {
+            assert!(options(&["-o", bad], Environment::from([])).is_err(), "{bad}");
+        }
+        assert!(options(&["-o", "s3.bogus=1"], Environment::from([])).is_ok());
+    }
+}

@@ -1,0 +1,69 @@
+//! One repository in turns: what one program writes, the other reads, checks, adds to and prunes.
+
+use tresor_testkit::{Client, Spec, TestTree, assert_same, generate, mutate};
+
+/// tresor and restic on the same location, with the same settings.
+pub(crate) struct Pair {
+    tresor: Client,
+    restic: Client,
+    options: Vec<String>,
+}
+
+impl Pair {
+    /// Both on `location`, with these extended options and variables.
+    pub(crate) fn new(location: &str, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let with = |client: Client| {
+            variables.iter().fold(client, |client, (name, value)| client.variable(name, value))
+        };
+        let words = options.iter().flat_map(|option| ["-o".to_owned(), (*option).to_owned()]);
+        Pair {
+            tresor: with(Client::tresor(env!("CARGO_BIN_EXE_tresor"), location)),
+            restic: with(Client::restic(location)),
+            options: words.collect(),
+        }
+    }
+
+    fn words(&self, arguments: &[&str]) -> Vec<String> {
+        self.options.iter().cloned().chain(arguments.iter().map(|&word| word.to_owned())).collect()
+    }
+
+    #[track_caller]
+    fn ok(&self, program: &Client, arguments: &[&str]) -> String {
+        program.ok(self.words(arguments)).text()
+    }
+
+    /// Each program in turn writes, and the other one reads, checks, adds and prunes; twice round.
+    pub(crate) fn exchanges(&self) {
+        for (first, second) in [(&self.tresor, &self.restic), (&self.restic, &self.tresor)] {
+            let folder = tempfile::tempdir().unwrap();
+            let tree = generate(folder.path().join("source"), 7, &Spec { files: 60, ..Spec::default() });
+            if self.tresor.run(self.words(&["cat", "config"])).code == Some(10) {
+                self.ok(first, &["init"]);
+            }
+            let source = tree.path().to_str().unwrap().to_owned();
+            self.ok(first, &["backup", &source]);
+            self.restores(second, &tree);
+            self.ok(second, &["check", "--read-data"]);
+            mutate(tree.path(), 1, 20.0);
+            self.ok(second, &["backup", "--tag", "second", &source]);
+            self.restores(first, &tree);
+            self.ok(
+                second,
+                &["forget", "--keep-last", "1", "--group-by", "", "--prune", "--max-unused", "0"],
+            );
+            for program in [first, second] {
+                self.ok(program, &["check", "--read-data"]);
+            }
+            self.restores(first, &tree);
+            assert!(self.ok(first, &["list", "locks"]).is_empty(), "no lock is left");
+        }
+    }
+
+    fn restores(&self, program: &Client, tree: &TestTree) {
+        let target = tempfile::tempdir().unwrap();
+        let to = target.path().to_str().unwrap();
+        let from = format!("latest:{}", tree.path().display());
+        self.ok(program, &["restore", &from, "--target", to]);
+        assert_same(tree.path(), target.path());
+    }
+}

@@ -1,0 +1,7 @@
+//! tresor and the real restic in turns on repositories behind real servers.
+
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod exchange;
+
+mod rest;
