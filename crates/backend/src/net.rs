@@ -7,6 +7,7 @@
 pub(crate) mod failure;
 pub(crate) mod http;
 mod options;
+pub(crate) mod pipe;
 pub(crate) mod tls;
 pub(crate) mod upload;
 

@@ -3,7 +3,7 @@
 use crate::local::{self, Local};
 use crate::location::Place;
 use crate::rest::{self, Rest};
-use crate::{Backend, Error, ErrorKind, Location, Result, net};
+use crate::{Backend, Error, ErrorKind, Location, Result, net, rclone};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct Options {
     pub network: net::Options,
     /// Name and password for a REST server whose URL has none.
     pub rest: rest::Login,
+    /// The program rclone.
+    pub rclone: rclone::Options,
 }
 
 /// No backend for this scheme has been built yet.
@@ -42,6 +44,11 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
             let connections = options.connections.unwrap_or(rest::CONNECTIONS);
             let shown = location.to_string();
             Ok(Arc::new(Rest::open(url, shown, &options.rest, connections, &options.network)?))
+        }
+        Place::Rclone { remote } => {
+            let connections = options.connections.unwrap_or(rest::CONNECTIONS);
+            let shown = location.to_string();
+            Ok(Arc::new(rclone::open(remote, shown, &options.rclone, connections, &options.network)?))
         }
         _ => Err(Error::about(ErrorKind::Unusable, "open", location.to_string())
             .caused_by(NotSupported { scheme: location.scheme() })),

@@ -6,6 +6,7 @@
 use crate::net;
 use crate::net::failure::Failure;
 use crate::net::http::{Answer, Dial, Http};
+use crate::net::pipe::Pipe;
 use crate::{
     Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result,
 };
@@ -63,8 +64,32 @@ impl Rest {
             .map_err(|error| Error::about(ErrorKind::Unusable, "open", shown.clone()).caused_by(error))?;
         let login = login_of(&mut url)
             .or_else(|| (!login.user.is_empty() || !login.password.is_empty()).then(|| login.clone()));
-        let dial = Dial { socket, http2: true, connections: connections.get() };
-        Ok(Rest { http: Http::new(network, &dial)?, url, login, shown, connections })
+        let dial = Dial { socket, http2: true, connections: connections.get(), pipe: None };
+        Ok(Rest { http: Http::new(network, dial)?, url, login, shown, connections })
+    }
+
+    /// The repository that a program serves on its standard streams.
+    pub(crate) fn through(
+        pipe: Pipe,
+        shown: String,
+        connections: NonZeroUsize,
+        network: &net::Options,
+    ) -> Result<Self> {
+        let url = Url::parse("http://localhost/")
+            .map_err(|error| Error::about(ErrorKind::Unusable, "open", shown.clone()).caused_by(error))?;
+        let dial = Dial { pipe: Some(pipe), ..Dial::default() };
+        Ok(Rest { http: Http::new(network, dial)?, url, login: None, shown, connections })
+    }
+
+    /// Asks for a file that is not there; any answer will do.
+    pub(crate) fn greet(&self, path: &str) -> std::result::Result<(), Failure> {
+        self.http.fetch(self.request(Method::GET, path))?.finish();
+        Ok(())
+    }
+
+    /// How long an answer may take from now on.
+    pub(crate) fn patience(&mut self, stuck_after: std::time::Duration) {
+        self.http.stuck_after = stuck_after;
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -1,18 +1,21 @@
 //! What the command line and the environment say about backends, as the backends want to know it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use tresor_backend::child::Listener;
 use tresor_backend::net::{self, Proxies};
 use tresor_backend::open::Options;
+use tresor_backend::rclone;
 use tresor_backend::rest::Login;
 
 use crate::args::Global;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::{Extended, KNOWN};
-use crate::{certificates, gonumber};
+use crate::{certificates, gonumber, shellwords, units};
 
-/// The options for the backend of `scheme`.
+/// The options for the backend of `scheme`; `say` is told what programs between us and it have to say.
 ///
 /// # Errors
 /// An extended option of this scheme that is unknown or makes no sense; a certificate file that cannot be used.
@@ -21,6 +24,7 @@ pub(crate) fn options(
     extended: &Extended,
     global: &Global,
     environment: &Environment,
+    say: &Listener,
 ) -> Result<Options> {
     let own = Own { scheme, values: extended.namespace(scheme, &KNOWN)? };
     Ok(Options {
@@ -30,6 +34,7 @@ pub(crate) fn options(
             user: environment.text("REST_USERNAME").unwrap_or_default(),
             password: environment.text("REST_PASSWORD").unwrap_or_default(),
         },
+        rclone: own.rclone(say)?,
     })
 }
 
@@ -49,6 +54,33 @@ impl Own<'_> {
         NonZeroUsize::new(count as usize)
             .map(Some)
             .ok_or_else(|| Failure::fatal(format!("{}.connections must be at least 1", self.scheme)))
+    }
+
+    /// A command line, split as restic splits it; nothing is none.
+    fn words(&self, name: &str) -> Result<Option<Vec<OsString>>> {
+        let Some(text) = self.values.get(name) else { return Ok(None) };
+        if text.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let words = shellwords::split(text).map_err(Failure::fatal)?;
+        Ok(Some(words.into_iter().map(OsString::from).collect()))
+    }
+
+    fn rclone(&self, say: &Listener) -> Result<rclone::Options> {
+        let mut options = rclone::Options { listener: Some(say.clone()), ..rclone::Options::default() };
+        if self.scheme != "rclone" {
+            return Ok(options);
+        }
+        if let Some(program) = self.words("program")? {
+            options.program = program;
+        }
+        if let Some(arguments) = self.words("args")? {
+            options.arguments = arguments;
+        }
+        if let Some(text) = self.values.get("timeout") {
+            options.timeout = units::parse_duration(text).map_err(Failure::plain)?;
+        }
+        Ok(options)
     }
 }
 
@@ -86,6 +118,7 @@ fn proxies(environment: &Environment) -> Proxies {
 mod tests {
     use super::*;
     use clap::Parser;
+    use std::sync::Arc;
 
     #[derive(Parser)]
     struct Only {
@@ -96,7 +129,7 @@ mod tests {
     fn options(args: &[&str], environment: Environment) -> Result<Options> {
         let global = Only::parse_from([&["tresor"], args].concat()).global;
         let extended = Extended::parse(&global.options)?;
-        super::options("rest", &extended, &global, &environment)
+        super::options("rest", &extended, &global, &environment, &(Arc::new(|_: &str| {}) as Listener))
     }
 
     #[test]

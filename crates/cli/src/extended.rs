@@ -13,8 +13,12 @@ pub(crate) struct Known {
 }
 
 /// Every extended option, by key.
-pub(crate) const KNOWN: [Known; 2] = [
+pub(crate) const KNOWN: [Known; 6] = [
     known("local.connections", "how many operations run at once (default: 2)"),
+    known("rclone.args", "what rclone is to do (default: serve restic --stdio --b2-hard-delete)"),
+    known("rclone.connections", "how many operations run at once (default: 5)"),
+    known("rclone.program", "the rclone to run, with arguments of its own (default: rclone)"),
+    known("rclone.timeout", "how long rclone may take to answer at first (default: 1m)"),
     known("rest.connections", "how many operations run at once (default: 5)"),
 ];
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tresor_backend::child::Listener;
 use tresor_backend::limit::{Limit, Rates};
 use tresor_backend::retry::Retry;
 use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
@@ -224,7 +225,10 @@ impl Session {
     /// The backend at the location, behind retries, limits and the gate of the lock.
     pub(crate) fn handle(&self) -> Result<Handle<Full>> {
         let location = self.location()?;
-        let options = backends::options(location.scheme(), &self.extended, &self.global, &self.environment)?;
+        let ui = Arc::clone(&self.ui);
+        let say: Listener = Arc::new(move |line| ui.error(line));
+        let options =
+            backends::options(location.scheme(), &self.extended, &self.global, &self.environment, &say)?;
         let backend = tresor_backend::open::open(&location, &options)?;
         let backend: Arc<dyn Backend> = match self.rates() {
             Some(rates) => Arc::new(Limit::new(backend, rates, self.cancel.clone())),

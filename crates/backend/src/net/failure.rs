@@ -1,12 +1,10 @@
 //! Why a request failed, and whether that may pass.
 
 use crate::ErrorKind;
+pub(crate) use crate::shown::escaped;
 use ::http::StatusCode;
 use std::error::Error as StdError;
 use std::time::Duration;
-
-/// How much of what a server says about an error is kept, in characters.
-const SAID: usize = 256;
 
 /// Why a request to a server failed. What the server said is cut and escaped.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +29,14 @@ pub(crate) enum Failure {
     /// The answer is not what the protocol says.
     #[error("the server's answer {0}")]
     Answer(&'static str),
+    /// The program between us and the server is no more.
+    #[error("the program that connects us ended: {status}{}", if said.is_empty() { String::new() } else { format!(": {said}") })]
+    Ended {
+        /// How it ended.
+        status: String,
+        /// What it said last.
+        said: String,
+    },
     /// Our own side: a temporary file, say.
     #[error(transparent)]
     Here(#[from] std::io::Error),
@@ -57,7 +63,9 @@ impl Failure {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Failure::Status { status, .. } => kind_of(*status),
-            Failure::Transport(_) | Failure::Stuck(_) | Failure::Answer(_) => ErrorKind::Temporary,
+            Failure::Transport(_) | Failure::Stuck(_) | Failure::Answer(_) | Failure::Ended { .. } => {
+                ErrorKind::Temporary
+            }
             Failure::Untrusted(_) => ErrorKind::Unusable,
             Failure::Here(error) => ErrorKind::of(error),
         }
@@ -85,28 +93,6 @@ fn kind_of(status: StatusCode) -> ErrorKind {
 fn line(status: StatusCode) -> String {
     let words = status.canonical_reason().unwrap_or_default();
     format!("{} {words}", status.as_u16()).trim_end().to_owned()
-}
-
-/// One line of bounded length without anything that could drive a terminal.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut line = String::new();
-    for (count, c) in text.trim().chars().enumerate() {
-        if count == SAID {
-            line.push('…');
-            break;
-        }
-        match c {
-            ' ' => line.push(' '),
-            // Controls and what turns or hides text (bidirectional marks, zero width).
-            c if c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') =>
-            {
-                line.extend(c.escape_default());
-            }
-            c => line.push(c),
-        }
-    }
-    line
 }
 
 /// An error and its causes; what a cause repeats is said once.
@@ -164,9 +150,6 @@ mod tests {
             Failure::status(StatusCode::NOT_FOUND, b"").to_string(),
             "unexpected HTTP response (404): 404 Not Found"
         );
-        let long = escaped(&"x".repeat(10_000));
-        assert_eq!(long.chars().count(), SAID + 1);
-        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Blocking HTTP: requests go out, answers are read as they come, nobody waits for ever.
 
 use super::failure::Failure;
+use super::pipe::Pipe;
 use super::{Options, Proxies, tls, upload};
 use crate::{Error, ErrorKind, Payload, Result};
 use ::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, COOKIE, LOCATION, PROXY_AUTHORIZATION};
@@ -23,7 +24,7 @@ const REDIRECTS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(30);
 
 /// Where the connection goes and which protocol it speaks.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Dial {
     /// A unix socket instead of the URL's host.
     pub(crate) socket: Option<PathBuf>,
@@ -31,13 +32,16 @@ pub(crate) struct Dial {
     pub(crate) http2: bool,
     /// How many idle connections are kept.
     pub(crate) connections: usize,
+    /// A program's standard streams instead of any network.
+    pub(crate) pipe: Option<Pipe>,
 }
 
 /// A client with the runtime that drives its connections.
 pub(crate) struct Http {
     pub(crate) client: Client,
+    pipe: Option<Pipe>,
     runtime: Runtime,
-    stuck_after: Duration,
+    pub(crate) stuck_after: Duration,
 }
 
 impl Http {
@@ -45,7 +49,7 @@ impl Http {
     ///
     /// # Errors
     /// [`ErrorKind::Unusable`] for options that cannot be used, such as a proxy that is no URL.
-    pub(crate) fn new(options: &Options, dial: &Dial) -> Result<Self> {
+    pub(crate) fn new(options: &Options, dial: Dial) -> Result<Self> {
         let unusable = |what: &str| Error::about(ErrorKind::Unusable, "use", what);
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -74,8 +78,8 @@ impl Http {
             let proxy = proxy.map_err(|_| unusable("the proxy: its address is no URL"))?;
             builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&bypass)));
         }
-        if let Some(socket) = &dial.socket {
-            builder = builder.unix_socket(socket.clone());
+        if let Some(socket) = dial.socket {
+            builder = builder.unix_socket(socket);
         }
         builder = match dial.http2 {
             true => builder.http2_adaptive_window(true).http2_keep_alive_interval(Duration::from_secs(30)),
@@ -83,7 +87,7 @@ impl Http {
         };
         let client =
             builder.build().map_err(|error| unusable("the network").caused_by(Failure::of(error)))?;
-        Ok(Http { client, runtime, stuck_after: options.stuck_after })
+        Ok(Http { client, pipe: dial.pipe, runtime, stuck_after: options.stuck_after })
     }
 
     /// Sends a request that changes something, with a small body or none, and waits for the head of the answer.
@@ -109,7 +113,14 @@ impl Http {
 
     fn execute(&self, request: Request) -> std::result::Result<Response, Failure> {
         let watch = Watch::new(self.stuck_after);
-        self.runtime.block_on(watch.guard(self.client.execute(request)))?.map_err(Failure::of)
+        self.runtime.block_on(watch.guard(self.answer(request)))?
+    }
+
+    async fn answer(&self, request: Request) -> std::result::Result<Response, Failure> {
+        match &self.pipe {
+            Some(pipe) => pipe.send(request).await,
+            None => self.client.execute(request).await.map_err(Failure::of),
+        }
     }
 
     /// Sends a request whose body is a payload, and waits for the head of the answer.
@@ -120,7 +131,7 @@ impl Http {
     ) -> std::result::Result<Answer<'_>, Failure> {
         let watch = Watch::new(self.stuck_after);
         let (feeder, body) = upload::channel(payload.len());
-        let answered = request.body(reqwest::Body::wrap(body)).send();
+        let request = request.body(reqwest::Body::wrap(body)).build().map_err(Failure::of)?;
         let fed = async {
             match feeder.feed(payload, || watch.moved()).await {
                 Ok(()) => std::future::pending().await, // the answer decides
@@ -130,7 +141,7 @@ impl Http {
         self.runtime
             .block_on(watch.guard(async {
                 tokio::select! {
-                    response = answered => response.map_err(Failure::of),
+                    response = self.answer(request) => response,
                     failure = fed => Err(failure),
                 }
             }))?

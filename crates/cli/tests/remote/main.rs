@@ -4,4 +4,5 @@
 
 mod exchange;
 
+mod rclone;
 mod rest;

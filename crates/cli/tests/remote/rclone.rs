@@ -1,0 +1,34 @@
+//! Behind rclone as a child, over its standard streams.
+
+use crate::exchange::Pair;
+use tempfile::TempDir;
+use tresor_testkit::{Client, peers};
+
+fn program() -> String {
+    format!("rclone.program='{}' --config /dev/null", peers::rclone().display())
+}
+
+#[test]
+fn programs_take_turns_through_rclone() {
+    let folder = TempDir::new().unwrap();
+    Pair::new(&format!("rclone:{}/repo", folder.path().display()), &[&program()], &[]).exchanges();
+}
+
+#[test]
+fn an_rclone_that_does_not_answer_is_told_from_its_last_words() {
+    let tresor = |option: &str| {
+        let client = Client::tresor(env!("CARGO_BIN_EXE_tresor"), "rclone:nobody:x");
+        client.run(["-o", option, "snapshots"]).exits(1).errors()
+    };
+    let unknown = tresor(&program());
+    assert!(unknown.contains("rclone: ") && unknown.contains("didn't find section"), "{unknown}");
+    assert!(unknown.contains("talk to rclone") && unknown.contains("exit status: 1"), "{unknown}");
+    let missing = tresor("rclone.program=/no/such/rclone");
+    assert!(missing.contains("cannot start /no/such/rclone"), "{missing}");
+    let silent = Client::tresor(env!("CARGO_BIN_EXE_tresor"), "rclone:x:");
+    let run =
+        silent.run(["-o", "rclone.program=sh -c 'sleep 1000'", "-o", "rclone.timeout=100ms", "snapshots"]);
+    assert!(run.exits(1).errors().contains("no progress for 100ms"));
+    assert!(tresor("rclone.program='").contains("single-quoted string not terminated"));
+    assert!(tresor("rclone.timeout=5").contains("5"));
+}
