@@ -18,6 +18,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// How much of an error's text is read.
 const SAID: usize = 4096;
+/// How long an error's text may take.
+const SAYING: Duration = Duration::from_secs(2);
+/// How much memory is taken before anything came.
+const AT_ONCE: usize = 32 * 1024 * 1024;
 /// How many redirects are followed in a row.
 const REDIRECTS: usize = 5;
 /// No connection takes longer than that to be made.
@@ -132,16 +136,26 @@ impl Http {
         let watch = Watch::new(self.stuck_after);
         let (feeder, body) = upload::channel(payload.len());
         let request = request.body(reqwest::Body::wrap(body)).build().map_err(Failure::of)?;
+        let all_sent = Cell::new(false);
         let fed = async {
             match feeder.feed(payload, || watch.moved()).await {
-                Ok(()) => std::future::pending().await, // the answer decides
+                Ok(all) => {
+                    all_sent.set(all);
+                    std::future::pending().await // the answer decides
+                }
                 Err(error) => Failure::Here(error),
             }
         };
         self.runtime
             .block_on(watch.guard(async {
                 tokio::select! {
-                    response = self.answer(request) => response,
+                    response = self.answer(request) => match response {
+                    // It has not seen what it says it has saved.
+                    Ok(response) if response.status().is_success() && !all_sent.get() => {
+                        Err(Failure::Answer("came before everything was sent"))
+                    }
+                    response => response,
+                },
                     failure = fed => Err(failure),
                 }
             }))?
@@ -214,14 +228,29 @@ impl<'a> Answer<'a> {
     /// The failure that this answer is.
     pub(crate) fn refusal(mut self) -> Failure {
         let mut said = Vec::new();
+        let until = Instant::now() + SAYING;
         // What cannot be read of it is not missed: the status says enough.
-        let _ = self.by_ref().take(SAID as u64).read_to_end(&mut said);
+        while said.len() < SAID
+            && Instant::now() < until
+            && let Ok(piece) = self.next_piece()
+            && !piece.is_empty()
+        {
+            said.extend_from_slice(&piece[..piece.len().min(SAID - said.len())]);
+        }
         Failure::status(self.status(), &said)
     }
 
     /// Reads the rest, if it is short, so that the connection can be used again.
     pub(crate) fn finish(mut self) {
-        let _ = io::copy(&mut self.by_ref().take(SAID as u64), &mut io::sink());
+        let until = Instant::now() + SAYING;
+        let mut read = 0;
+        while read < SAID
+            && Instant::now() < until
+            && let Ok(piece) = self.next_piece()
+            && !piece.is_empty()
+        {
+            read += piece.len();
+        }
     }
 
     /// Reads exactly `length` bytes into `into`.
@@ -233,7 +262,8 @@ impl<'a> Answer<'a> {
         length: usize,
         into: &mut Vec<u8>,
     ) -> std::result::Result<(), Failure> {
-        into.reserve_exact(length);
+        // A length that a server tells is no reason to take that much memory at once.
+        into.reserve(length.min(AT_ONCE));
         while into.len() < length {
             let piece = self.next_piece()?;
             if piece.is_empty() {

@@ -31,8 +31,9 @@ pub(crate) fn channel(length: u64) -> (Feeder, Fed) {
 }
 
 impl Feeder {
-    /// Hands over the whole payload; `moved` is called after each piece. Ends early if nobody wants more.
-    pub(crate) async fn feed(self, payload: &Payload<'_>, moved: impl Fn()) -> io::Result<()> {
+    /// Hands over the whole payload; `moved` is called after each piece. Ends early, with `false`, if nobody
+    /// wants more.
+    pub(crate) async fn feed(self, payload: &Payload<'_>, moved: impl Fn()) -> io::Result<bool> {
         let mut reader = payload.reader();
         let mut left = payload.len();
         while left > 0 {
@@ -40,12 +41,12 @@ impl Feeder {
             let mut piece = vec![0; length];
             reader.read_exact(&mut piece)?;
             if self.pieces.send(piece.into()).await.is_err() {
-                return Ok(());
+                return Ok(false);
             }
             left -= length as u64;
             moved();
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -4,4 +4,5 @@
 
 mod conformance;
 mod full_disk;
+mod hostile;
 mod rest;

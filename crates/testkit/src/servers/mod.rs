@@ -1,6 +1,7 @@
 //! Real servers on loopback, started for one test and stopped with it.
 
 mod rest;
+pub mod scripted;
 
 pub use rest::{rclone_rest, rest_server, rest_server_with};
 
