@@ -82,6 +82,16 @@ impl Child {
         }
     }
 
+    /// Its process group.
+    pub(crate) fn group(&self) -> Option<Pid> {
+        self.group
+    }
+
+    /// What it says last, for those who may need it when it has ended.
+    pub(crate) fn words(&self) -> Arc<LastWords> {
+        Arc::clone(&self.words)
+    }
+
     /// What it said last.
     pub(crate) fn last_words(&self) -> String {
         self.words.text()
@@ -100,7 +110,7 @@ impl Drop for Child {
 
 /// What the program said last, kept for the message of a failed connection.
 #[derive(Default)]
-struct LastWords {
+pub(crate) struct LastWords {
     state: Mutex<State>,
     silent: Condvar,
 }
@@ -138,7 +148,7 @@ impl LastWords {
     }
 
     /// The last lines, once there are no more or the program has had time enough.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.silent.wait_timeout_while(state, GRACE, |state| !state.ended);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -29,6 +29,7 @@ pub mod child;
 pub mod net;
 pub mod rest;
 pub mod rclone;
+pub mod sftp;
 pub mod open;
 pub mod operation;
 pub mod count;

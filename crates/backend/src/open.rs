@@ -3,6 +3,7 @@
 use crate::local::{self, Local};
 use crate::location::Place;
 use crate::rest::{self, Rest};
+use crate::sftp::{self, Sftp};
 use crate::{Backend, Error, ErrorKind, Location, Result, net, rclone};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Options {
     pub rest: rest::Login,
     /// The program rclone.
     pub rclone: rclone::Options,
+    /// How an SFTP server is reached.
+    pub sftp: sftp::Options,
 }
 
 /// No backend for this scheme has been built yet.
@@ -49,6 +52,10 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
             let connections = options.connections.unwrap_or(rest::CONNECTIONS);
             let shown = location.to_string();
             Ok(Arc::new(rclone::open(remote, shown, &options.rclone, connections, &options.network)?))
+        }
+        Place::Sftp(place) => {
+            let connections = options.connections.unwrap_or(sftp::CONNECTIONS);
+            Ok(Arc::new(Sftp::open(place, location.to_string(), &options.sftp, connections)?))
         }
         _ => Err(Error::about(ErrorKind::Unusable, "open", location.to_string())
             .caused_by(NotSupported { scheme: location.scheme() })),

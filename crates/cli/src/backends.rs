@@ -8,6 +8,7 @@ use tresor_backend::net::{self, Proxies};
 use tresor_backend::open::Options;
 use tresor_backend::rclone;
 use tresor_backend::rest::Login;
+use tresor_backend::sftp;
 
 use crate::args::Global;
 use crate::environment::Environment;
@@ -35,6 +36,7 @@ pub(crate) fn options(
             password: environment.text("REST_PASSWORD").unwrap_or_default(),
         },
         rclone: own.rclone(say)?,
+        sftp: own.sftp(say)?,
     })
 }
 
@@ -79,6 +81,19 @@ impl Own<'_> {
         }
         if let Some(text) = self.values.get("timeout") {
             options.timeout = units::parse_duration(text).map_err(Failure::plain)?;
+        }
+        Ok(options)
+    }
+
+    fn sftp(&self, say: &Listener) -> Result<sftp::Options> {
+        let mut options = sftp::Options { listener: Some(say.clone()), ..sftp::Options::default() };
+        if self.scheme != "sftp" {
+            return Ok(options);
+        }
+        options.command = self.words("command")?.filter(|words| !words.is_empty());
+        options.arguments = self.words("args")?.unwrap_or_default();
+        if options.command.is_some() && !options.arguments.is_empty() {
+            return Err(Failure::fatal("cannot specify both sftp.command and sftp.args options"));
         }
         Ok(options)
     }
@@ -129,7 +144,21 @@ mod tests {
     fn options(args: &[&str], environment: Environment) -> Result<Options> {
         let global = Only::parse_from([&["tresor"], args].concat()).global;
         let extended = Extended::parse(&global.options)?;
-        super::options("rest", &extended, &global, &environment, &(Arc::new(|_: &str| {}) as Listener))
+        let scheme = if args.iter().any(|word| word.starts_with("sftp.")) { "sftp" } else { "rest" };
+        super::options(scheme, &extended, &global, &environment, &(Arc::new(|_: &str| {}) as Listener))
+    }
+
+    #[test]
+    fn a_command_for_sftp_is_split_and_stands_alone() {
+        let sftp = |args: &[&str]| Ok::<_, Failure>(options(args, Environment::from([]))?.sftp);
+        let command = sftp(&["-o", "sftp.command=ssh -i 'a key' host"]).unwrap().command.unwrap();
+        assert_eq!(command, ["ssh", "-i", "a key", "host"]);
+        let empty = sftp(&["-o", "sftp.command=", "-o", "sftp.args=-v -i key"]).unwrap();
+        assert_eq!((empty.command, empty.arguments), (None, ["-v", "-i", "key"].map(OsString::from).into()));
+        let both = sftp(&["-o", "sftp.command=x", "-o", "sftp.args=-v"]).unwrap_err();
+        assert_eq!(both.message, "Fatal: cannot specify both sftp.command and sftp.args options");
+        let open = sftp(&["-o", "sftp.args='x"]).unwrap_err();
+        assert_eq!(open.message, "Fatal: single-quoted string not terminated");
     }
 
     #[test]

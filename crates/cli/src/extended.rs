@@ -13,13 +13,16 @@ pub(crate) struct Known {
 }
 
 /// Every extended option, by key.
-pub(crate) const KNOWN: [Known; 6] = [
+pub(crate) const KNOWN: [Known; 9] = [
     known("local.connections", "how many operations run at once (default: 2)"),
     known("rclone.args", "what rclone is to do (default: serve restic --stdio --b2-hard-delete)"),
     known("rclone.connections", "how many operations run at once (default: 5)"),
     known("rclone.program", "the rclone to run, with arguments of its own (default: rclone)"),
     known("rclone.timeout", "how long rclone may take to answer at first (default: 1m)"),
     known("rest.connections", "how many operations run at once (default: 5)"),
+    known("sftp.args", "further arguments for ssh, split like a command (not with sftp.command)"),
+    known("sftp.command", "the command to start in the place of ssh, split at spaces outside of quotes"),
+    known("sftp.connections", "how many operations run at once (default: 5)"),
 ];
 
 const fn known(key: &'static str, description: &'static str) -> Known {

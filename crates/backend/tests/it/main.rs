@@ -6,3 +6,4 @@ mod conformance;
 mod full_disk;
 mod hostile;
 mod rest;
+mod sftp;

@@ -6,3 +6,4 @@ mod exchange;
 
 mod rclone;
 mod rest;
+mod sftp;

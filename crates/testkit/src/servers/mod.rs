@@ -2,8 +2,10 @@
 
 mod rest;
 pub mod scripted;
+mod sshd;
 
 pub use rest::{rclone_rest, rest_server, rest_server_with};
+pub use sshd::{Sshd, sftp_server};
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -15,7 +17,7 @@ const START: Duration = Duration::from_secs(60);
 /// A server that ends when it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    pub(super) child: Child,
     /// Where it listens.
     pub address: SocketAddr,
 }
