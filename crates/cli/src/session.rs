@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tresor_backend::child::Listener;
 use tresor_backend::limit::{Limit, Rates};
+use tresor_backend::location::Place;
 use tresor_backend::retry::Retry;
 use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
 use tresor_repo::cache::stock;
@@ -15,11 +17,13 @@ use tresor_repo::handle::{Append, Read, Right};
 use tresor_repo::index::Index;
 use tresor_repo::keyfile::Password;
 use tresor_repo::lock::{ExclusiveLock, Gate, Gated, LockOptions, Owner, Pace, SharedLock};
+use tresor_repo::monitor::Silent;
 use tresor_repo::repository::Options;
 use tresor_repo::time::{Time, Zone};
 use tresor_repo::{Error as RepoError, Monitor, Repository};
 
 use crate::args::Global;
+use crate::causes::chain;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::Extended;
@@ -193,15 +197,43 @@ impl Session {
 
     /// Opens the repository to check it, under an exclusive lock unless `--no-lock` was given.
     ///
-    /// Without the cache, unless it is asked for: what is to be checked is what the backend has.
-    pub(crate) fn open_to_check(&self, with_cache: bool) -> Result<Opened<Read, Option<ExclusiveLock>>> {
+    /// Without the cache, unless it is asked for: what is to be checked is what the backend has. It may have a
+    /// cache of its own, fresh and empty, in `fresh`.
+    pub(crate) fn open_to_check(
+        &self,
+        with_cache: bool,
+        fresh: Option<&Path>,
+    ) -> Result<Opened<Read, Option<ExclusiveLock>>> {
         let handle = self.handle()?.read();
-        let repository = if with_cache { self.open(handle)? } else { self.open_uncached(handle)? };
+        let repository = match (with_cache, fresh) {
+            (true, _) => self.open(handle)?,
+            (false, None) => self.open_uncached(handle)?,
+            (false, Some(folder)) => self.open_uncached(handle)?.with_cache(folder, &Silent),
+        };
         let lock = match self.global.no_lock {
             true => None,
             false => Some(repository.lock_exclusive(&self.lock_options()?, &self.monitor())?),
         };
         Ok(Opened { repository, lock })
+    }
+
+    /// A folder for the cache of one check, where every request costs a way there and back.
+    pub(crate) fn fresh_cache(&self) -> Result<Option<TempDir>> {
+        if self.global.no_cache || matches!(self.location()?.place(), Place::Local(_)) {
+            return Ok(None);
+        }
+        let base = self.temporary_folder();
+        let made = tempfile::Builder::new()
+            .prefix(&format!("{}-check-cache-", self.program.name()))
+            .tempdir_in(&base);
+        made.map(Some).map_err(|error| {
+            Failure::fatal(format!(
+                "unable to create cache directory in {}: {}",
+                base.display(),
+                chain(&error)
+            ))
+            .hint("`TMPDIR` names another folder, `--no-cache` does without")
+        })
     }
 
     /// Opens the repository with every right and no lock; for `unlock`, and what takes its lock later.

@@ -12,9 +12,13 @@ pub use folder::{Cache, OpenedCache};
 use crate::id::PackId;
 use std::collections::HashSet;
 use std::sync::Arc;
-use tresor_backend::{Backend, ByteRange, Capabilities, FileKind, FileName, Listed, Payload, Result};
+use tresor_backend::{
+    Backend, ByteRange, Capabilities, ErrorKind, FileKind, FileName, Listed, Payload, Result,
+};
 
-/// How much of a pack is fetched at once when it is copied into the cache, in bytes.
+/// A pack of at most so many bytes is copied into the cache by one request.
+const AT_ONCE: u64 = 20 << 20;
+/// How much of a larger one is fetched at once, in bytes.
 const PIECE: u64 = 4 << 20;
 
 /// A backend that asks the cache first.
@@ -38,10 +42,18 @@ impl Cached {
         }
     }
 
-    /// Copies a file into the cache piece by piece; a failure of either side is a miss.
+    /// Copies a file into the cache; a failure of either side is a miss.
     fn fetch(&self, file: FileName) {
-        let Ok(size) = self.inner.stat(file) else { return };
         let mut piece = Vec::new();
+        match self.inner.load_whole(file, AT_ONCE, &mut piece) {
+            Ok(()) => self.cache.save_with(file, |sink| sink(&piece)),
+            Err(error) if error.kind() == ErrorKind::WrongSize => self.fetch_in_pieces(file, piece),
+            Err(_) => {}
+        }
+    }
+
+    fn fetch_in_pieces(&self, file: FileName, mut piece: Vec<u8>) {
+        let Ok(size) = self.inner.stat(file) else { return };
         let mut offset = 0;
         self.cache.save_with(file, |sink| {
             while offset < size {
@@ -82,11 +94,11 @@ impl Backend for Cached {
         if self.cache.may_hold(file) && self.cache.load(file, range, into) {
             return Ok(());
         }
-        if self.keeps(file) && self.cache.begin_fetch(file) {
-            self.fetch(file);
-            if self.cache.load(file, range, into) {
-                return Ok(());
-            }
+        if self.keeps(file)
+            && self.cache.fetch_once(file, || self.fetch(file))
+            && self.cache.load(file, range, into)
+        {
+            return Ok(());
         }
         self.inner.load(file, range, into)
     }

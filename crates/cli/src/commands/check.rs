@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tresor_repo::check::{BadSubset, Finding, ReadSubset};
 use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
@@ -112,7 +113,11 @@ fn check(args: &Args, read: &Read, session: &Session, view: &Arc<CheckView>) -> 
     if !session.global.no_lock {
         session.ui.print("create exclusive lock for repository");
     }
-    let opened = session.open_to_check(args.with_cache)?;
+    let fresh = if args.with_cache { None } else { session.fresh_cache()? };
+    if let Some(folder) = &fresh {
+        session.ui.print(&format!("using temporary cache in {}", folder.path().display()));
+    }
+    let opened = session.open_to_check(args.with_cache, fresh.as_ref().map(TempDir::path))?;
     let ticker = view.ticker();
     let ended = check_repository(args, read, session, &opened.repository, view);
     drop(ticker);

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tresor_backend::{ByteRange, FileKind, FileName, Id};
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
@@ -19,14 +19,19 @@ const TOO_SHORT: u64 = 32;
 pub struct Cache {
     folder: PathBuf,
     known: Mutex<Known>,
+    /// Told whenever a fetch ends.
+    fetched: Condvar,
 }
 
 #[derive(Default)]
 struct Known {
     /// Packs that hold trees, as the index or an upload says.
     tree_packs: HashSet<PackId>,
-    /// Files whose copy was wrong, or whose fetch was tried, in this process.
+    /// Files whose fetch was tried in this process.
     tried: HashSet<FileName>,
+    /// Files that are being fetched.
+    fetching: HashSet<FileName>,
+    /// Files whose copy was wrong.
     distrusted: HashSet<FileName>,
 }
 
@@ -55,7 +60,10 @@ impl Cache {
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let times = Timestamps { last_access: now, last_modification: now };
         rustix::fs::utimensat(CWD, &folder, &times, AtFlags::empty())?;
-        Ok(OpenedCache { cache: Arc::new(Cache { folder, known: Mutex::default() }), is_new })
+        Ok(OpenedCache {
+            cache: Arc::new(Cache { folder, known: Mutex::default(), fetched: Condvar::new() }),
+            is_new,
+        })
     }
 
     /// The folder.
@@ -97,9 +105,23 @@ impl Cache {
         self.has_kind(file.kind()) && !self.known().distrusted.contains(&file)
     }
 
-    /// Whether fetching the file into the cache is worth a try: at most once in a process.
-    pub(super) fn begin_fetch(&self, file: FileName) -> bool {
-        self.known().tried.insert(file)
+    /// Fetches a file, at most once in a process; who comes while that is going on waits for it.
+    ///
+    /// Says whether there may be a copy now that was not there when the caller looked.
+    pub(super) fn fetch_once(&self, file: FileName, fetch: impl FnOnce()) -> bool {
+        let mut known = self.known();
+        if !known.tried.insert(file) {
+            let waits = known.fetching.contains(&file);
+            while known.fetching.contains(&file) {
+                known = self.fetched.wait(known).unwrap_or_else(PoisonError::into_inner);
+            }
+            return waits;
+        }
+        known.fetching.insert(file);
+        drop(known);
+        let _ended = Ended { cache: self, file };
+        fetch();
+        true
     }
 
     /// Reads a range of a copy; false is a miss.
@@ -181,6 +203,19 @@ impl Cache {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fetch that ends when this is dropped, by a panic too.
+struct Ended<'a> {
+    cache: &'a Cache,
+    file: FileName,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.cache.known().fetching.remove(&self.file);
+        self.cache.fetched.notify_all();
     }
 }
 

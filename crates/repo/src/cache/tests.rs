@@ -2,6 +2,8 @@
 
 use super::*;
 use std::path::Path;
+use tresor_backend::Operation;
+use tresor_backend::count::Count;
 use tresor_backend::memory::Memory;
 
 use crate::id::RepoId;
@@ -117,4 +119,26 @@ fn a_cache_that_cannot_be_written_is_only_a_miss() {
     let mut got = Vec::new();
     cached.load_whole(index, 1000, &mut got).unwrap();
     assert_eq!(inner.stat(index).unwrap(), 64);
+}
+
+#[test]
+fn a_pack_that_several_want_at_once_is_fetched_by_one_request() {
+    let Setup { base: _base, inner, cache, .. } = setup();
+    let tree = file(FileKind::Pack, 2);
+    inner.save(tree, &Payload::from(&[9; 5 << 20][..])).unwrap();
+    cache.note_tree_pack(PackId::from_id(tree.id()));
+    let count = Count::new(Arc::clone(&inner));
+    let counters = count.counters();
+    let cached = Cached::new(Arc::new(count), cache);
+    std::thread::scope(|scope| {
+        for offset in 0..8 {
+            let cached = &cached;
+            scope.spawn(move || {
+                let mut got = Vec::new();
+                cached.load(tree, ByteRange { offset, length: 100 }, &mut got).unwrap();
+                assert_eq!(got, [9; 100]);
+            });
+        }
+    });
+    assert_eq!((counters.requests(Operation::Load), counters.requests(Operation::Stat)), (1, 0));
 }

@@ -31,7 +31,7 @@ impl<R: Right> Repository<R> {
     }
 
     /// Tells the local cache which packs are worth a copy, and which copies are not needed any more.
-    fn tell_cache(&self, index: &Index) {
+    pub(crate) fn tell_cache(&self, index: &Index) {
         if let Some(cache) = &self.cache {
             cache.retain_packs(|pack| index.contains_pack(pack));
             index.tree_packs().for_each(|pack| cache.note_tree_pack(pack));
