@@ -118,9 +118,9 @@ fn certificate_error(error: &(dyn StdError + 'static)) -> Option<String> {
     while let Some(error) = next {
         // An I/O error hides what it wraps from `source`.
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let error: &(dyn StdError + 'static) = match inner {
-            Some(inner) => inner,
-            None => error,
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
         };
         match error.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
@@ -130,7 +130,6 @@ fn certificate_error(error: &(dyn StdError + 'static)) -> Option<String> {
             Some(rustls::Error::AlertReceived(alert)) => return Some(escaped(&format!("{alert:?}"))),
             _ => {}
         }
-        next = error.source();
     }
     None
 }

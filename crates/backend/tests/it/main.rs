@@ -6,4 +6,5 @@ mod conformance;
 mod full_disk;
 mod hostile;
 mod rest;
+mod tls;
 mod sftp;
