@@ -45,7 +45,7 @@ def prepare(program):
 def run(environment, *words, **more):
     """Runs a client; what it printed and how it ended."""
     done = subprocess.run(
-        [str(word) for word in words], cwd=WORK, env=environment | more, capture_output=True, text=True, timeout=120
+        [str(word) for word in words], cwd=WORK, env=environment | more, capture_output=True, text=True, timeout=600
     )
     return f"$ {' '.join(map(str, words))}\n{done.stdout}{done.stderr}ended with {done.returncode}\n"
 

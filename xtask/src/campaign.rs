@@ -122,10 +122,14 @@ fn broken(mixed: usize, seed: u64, (slice, jobs): (usize, usize), tresor: Option
                 while let Some((number, (scene, damages))) = rounds.get(next.fetch_add(1, Ordering::Relaxed))
                 {
                     let outcome = scenes[*scene].play(&program, damages, seed + *number as u64);
-                    if let Err(why) = &outcome {
-                        println!("{why}\n");
-                    }
-                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    outcomes.push(outcome);
+                    let told = match outcomes.last() {
+                        Some(Err(why)) => why,
+                        Some(Ok(outcome)) => &outcome.what,
+                        None => "",
+                    };
+                    println!("{}/{}: {told}", outcomes.len(), rounds.len());
                 }
             });
         }

@@ -16,9 +16,9 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// One error's own words; those of the system without their number, in lower case as restic prints them.
+/// One error's own words, without the line ends of other programs; those of the system without their number, in lower case as restic prints them.
 fn said(error: &(dyn StdError + 'static)) -> String {
-    let text = error.to_string();
+    let text = error.to_string().trim_end().to_owned();
     let Some((words, _)) = text.split_once(" (os error ") else { return text };
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
@@ -27,6 +27,12 @@ fn said(error: &(dyn StdError + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_program_said_ends_without_its_line_end() {
+        let error = std::io::Error::other("fusermount3: option allow_other only allowed if …\n");
+        assert_eq!(chain(&error), "fusermount3: option allow_other only allowed if …");
+    }
 
     #[test]
     fn a_chain_says_each_cause_once() {

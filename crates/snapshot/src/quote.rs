@@ -17,6 +17,14 @@ pub fn quoted(name: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A name as it is if all of it can be shown, else quoted.
+pub fn shown(name: &[u8]) -> String {
+    match std::str::from_utf8(name) {
+        Ok(text) if text.chars().all(|c| is_printable(c) && c != '\u{fffd}') => text.to_owned(),
+        _ => quoted(name),
+    }
+}
+
 /// Appends the name, with everything unprintable escaped.
 pub fn quote(name: &[u8], out: &mut Vec<u8>) {
     for chunk in name.utf8_chunks() {
@@ -155,6 +163,17 @@ mod tests {
             r"\u00a0\u00ad\u200b\u2028\ue000\u0085\ufeff",
         );
         check("\u{f0000}\u{10ffff}\u{e0001}".as_bytes(), r"\U000f0000\U0010ffff\U000e0001");
+    }
+
+    #[test]
+    fn names_that_show_themselves_stay_as_they_are() {
+        for name in ["/d/q\"", "/d/\\", "/d/é b", ""] {
+            assert_eq!(shown(name.as_bytes()), name);
+        }
+        assert_eq!(shown(b"/d/a\xffb\"\\"), r#""/d/a\xffb\"\\""#);
+        assert_eq!(shown("/\u{a0}\u{2028}".as_bytes()), r#""/\u00a0\u2028""#);
+        assert_eq!(shown("/\u{fffd}".as_bytes()), "\"/\u{fffd}\"");
+        assert_eq!(shown(b"\x1b[0m"), r#""\x1b[0m""#);
     }
 
     #[test]

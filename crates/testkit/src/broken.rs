@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use survivors::Survivors;
 use tempfile::TempDir;
 
@@ -29,6 +30,8 @@ pub struct Scene {
     name: String,
     path: PathBuf,
     is_broken: bool,
+    /// What is in it before it is broken.
+    sound: OnceLock<Survivors>,
     _kept: (Option<Unpacked>, Option<TempDir>),
 }
 
@@ -56,7 +59,9 @@ impl Outcome {
 pub fn scenes(seed: u64) -> Vec<Scene> {
     let fixture = |name: &str, is_broken| {
         let unpacked = fixtures::unpack(name);
-        Scene { name: name.into(), path: unpacked.path.clone(), is_broken, _kept: (Some(unpacked), None) }
+        survivors::cheapen(&unpacked.path);
+        let (path, sound) = (unpacked.path.clone(), OnceLock::new());
+        Scene { name: name.into(), path, is_broken, sound, _kept: (Some(unpacked), None) }
     };
     let sound = SOUND.iter().map(|name| fixture(name, false));
     let broken = BROKEN.iter().map(|name| fixture(name, true));
@@ -88,7 +93,7 @@ impl Scene {
     /// all that was said.
     pub fn play(&self, tresor: &Path, damages: &[Damage], seed: u64) -> Result<Outcome, String> {
         let what = format!("{} with {damages:?}, seed {seed}", self.name);
-        let sound = Survivors::of(&self.path);
+        let sound = self.sound.get_or_init(|| Survivors::of(&self.path));
         let broken = tempfile::tempdir().expect("a temporary folder can be made");
         copy_folder(&self.path, broken.path());
         let mut random = Random::new(seed);
@@ -96,14 +101,15 @@ impl Scene {
         for damage in damages {
             told.push(damage.inflict(broken.path(), &mut random));
         }
+        let keys = names(&self.path.join("keys"));
         let lost_snapshots = damages.iter().any(|damage| damage.is_of_snapshots());
         let repaired = |program: Option<&Path>| {
             let folder = tempfile::tempdir().expect("a temporary folder can be made");
             copy_folder(broken.path(), &folder.path().join("repo"));
-            Repair::run(folder, program, lost_snapshots)
+            Repair::run(folder, program, lost_snapshots, &keys)
         };
         let (by_restic, by_tresor) = (repaired(None), repaired(Some(tresor)));
-        let (restic, ours) = (by_restic.survivors(&sound), by_tresor.survivors(&sound));
+        let (restic, ours) = (by_restic.survivors(sound), by_tresor.survivors(sound));
         let lost: Vec<&String> = restic.difference(&ours).collect();
         if lost.is_empty() && by_tresor.is_clean {
             return Ok(Outcome {
@@ -130,8 +136,8 @@ struct Repair {
 }
 
 impl Repair {
-    /// The way the manual describes; by restic if no program is given.
-    fn run(folder: TempDir, program: Option<&Path>, lost_snapshots: bool) -> Repair {
+    /// The way the manual describes; by restic if no program is given. Other keys than `keys` are removed.
+    fn run(folder: TempDir, program: Option<&Path>, lost_snapshots: bool, keys: &[String]) -> Repair {
         let repository = folder.path().join("repo");
         let checker = Client::restic(&repository).within(folder.path());
         let client = match program {
@@ -139,6 +145,12 @@ impl Repair {
             None => checker.clone(),
         };
         let mut said = Vec::new();
+        for key in names(&repository.join("keys")).iter().filter(|key| !keys.contains(key)) {
+            step(&client, &mut said, &["key", "remove", key]);
+        }
+        if !names(&repository.join("locks")).is_empty() {
+            step(&client, &mut said, &["unlock", "--remove-all"]);
+        }
         step(&client, &mut said, &["repair", "index"]);
         let (mut tried, mut read_all) = (BTreeSet::new(), false);
         loop {
@@ -221,6 +233,7 @@ fn generated(version: u32, seed: u64) -> Scene {
     let (path, source) = (folder.path().join("repo"), folder.path().join("source"));
     let empty = if version == 1 { fixtures::unpack("v1-basic") } else { fixtures::empty_repository() };
     copy_folder(&empty.path, &path);
+    survivors::cheapen(&path);
     let spec = Spec { files: 60, directories: 12, largest: 200_000 };
     generate(&source, seed, &spec);
     let restic = Client::restic(&path).within(folder.path());
@@ -230,7 +243,8 @@ fn generated(version: u32, seed: u64) -> Scene {
         mutate(&source, seed + number, 20.0);
     }
     fs::remove_dir_all(&source).expect("our own source can be removed");
-    Scene { name: format!("generated-v{version}"), path, is_broken: false, _kept: (None, Some(folder)) }
+    let (name, sound) = (format!("generated-v{version}"), OnceLock::new());
+    Scene { name, path, is_broken: false, sound, _kept: (None, Some(folder)) }
 }
 
 /// Copies a folder with everything below it.

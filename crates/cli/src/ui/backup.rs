@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tresor_repo::monitor::{Monitor, Note, Problem};
 use tresor_snapshot::backup::{Added, BackupMonitor, BackupReport, Change, FinishedItem};
+use tresor_snapshot::quote::shown;
 
 use super::progress::Status;
 use super::terminal::printable;
@@ -190,11 +191,11 @@ impl BackupMonitor for BackupView {
         if !self.ui.style.hints {
             return;
         }
-        let path = String::from_utf8_lossy(path);
         if !self.ui.is_json() {
-            self.ui.very_verbose(&format!("excluded  {}", printable(&path)));
+            self.ui.very_verbose(&format!("excluded  {}", shown(path)));
         } else if self.ui.style.verbosity >= 2 {
-            self.ui.json(&ExcludedMessage { message_type: "excluded_item", item: &path });
+            let item = &String::from_utf8_lossy(path);
+            self.ui.json(&ExcludedMessage { message_type: "excluded_item", item });
         }
     }
 
@@ -213,10 +214,7 @@ impl BackupMonitor for BackupView {
 
 impl BackupView {
     fn show_item(&self, item: &FinishedItem<'_>) {
-        let mut path = String::from_utf8_lossy(item.path).into_owned();
-        if item.is_dir {
-            path.push('/');
-        }
+        let path = [item.path, if item.is_dir { b"/" } else { b"" }].concat();
         let (data, tree) =
             if item.is_dir { (Added::default(), item.added) } else { (item.added, Added::default()) };
         let action = match item.change {
@@ -227,7 +225,7 @@ impl BackupView {
         if self.ui.is_json() {
             self.ui.json(&ItemMessage {
                 action,
-                item: path,
+                item: String::from_utf8_lossy(&path).into_owned(),
                 duration: item.seconds,
                 data_size: data.plain_bytes,
                 data_size_in_repo: data.stored_bytes,
@@ -237,7 +235,7 @@ impl BackupView {
             });
             return;
         }
-        let path = printable(&path);
+        let path = shown(&path);
         let sizes = || {
             let text = format!(
                 "{} added, {} stored",

@@ -1,6 +1,7 @@
 //! A terminal that can redraw lines.
 
 use std::io::IsTerminal;
+use tresor_snapshot::quote::quoted;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The terminal on stdout.
@@ -52,9 +53,9 @@ impl Terminal {
     }
 }
 
-/// `text` as it is if nothing in it steers a terminal, else with those characters escaped, in quotes.
+/// `text` as it is if nothing in it steers a terminal, else escaped, in quotes.
 pub(crate) fn printable(text: &str) -> String {
-    if text.chars().any(char::is_control) { format!("{text:?}") } else { text.to_owned() }
+    if text.chars().any(char::is_control) { quoted(text.as_bytes()) } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -66,6 +67,6 @@ mod tests {
         let terminal = Terminal { fixed_width: Some(12) };
         assert_eq!(terminal.fit("0123456789abc"), "0123456789");
         assert_eq!(terminal.fit("世界世界世界"), "世界世界世");
-        assert_eq!(terminal.fit("a\x1b[2J"), "\"a\\u{1b}[2");
+        assert_eq!(terminal.fit("a\x1b[2J"), "\"a\\x1b[2J\"");
     }
 }

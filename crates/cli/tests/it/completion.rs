@@ -69,25 +69,76 @@ fn nothing_is_asked_and_nothing_is_written_for_a_completion() {
     assert_eq!(pair.restic.ok(["list", "locks"]).text(), "");
 }
 
+/// A shell in an environment of its own, in which `tresor` is found and knows repository and password.
+fn shell(program: &str, words: &[&str], script: &str, pair: &Pair) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(TRESOR, folder.path().join("tresor")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let mut shell = Command::new("timeout");
+    shell.args(["60", program]).args(words).arg(script).env_clear().env("PATH", path);
+    shell.env("HOME", folder.path()).env("RESTIC_REPOSITORY", pair.tresor.repository()).env("TERM", "dumb");
+    shell.env("RESTIC_PASSWORD_COMMAND", format!("cat {}/password", folder.path().display()));
+    std::fs::write(folder.path().join("password"), fixture_password()).unwrap();
+    Run::of(&mut shell).ok()
+}
+
 #[test]
 fn bash_completes_with_the_script_of_generate() {
     let pair = pair();
-    let script = pair.tresor.ok(["generate", "--bash-completion", "-"]).text();
     let drive = r#"
+        source <(tresor generate --bash-completion -)
         COMP_WORDS=(tresor snapshots --host ''); COMP_CWORD=3; COMP_TYPE=9
         _clap_complete_tresor tresor '' --host
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
-    let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(TRESOR, folder.path().join("tresor")).unwrap();
-    let path = format!("{}:/usr/bin:/bin", folder.path().display());
-    let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", &format!("{script}\n{drive}")]).env_clear().env("PATH", path);
-    bash.env("HOME", folder.path()).env("RESTIC_REPOSITORY", pair.tresor.repository());
-    bash.env("RESTIC_PASSWORD_COMMAND", format!("cat {}/password", folder.path().display()));
-    std::fs::write(folder.path().join("password"), fixture_password()).unwrap();
+    let seen = shell("bash", &["--norc", "-c"], drive, &pair);
     let hosts = candidates(&pair.tresor, &["snapshots", "--host", ""]);
-    assert_eq!(Run::of(&mut bash).ok().text().lines().collect::<Vec<_>>(), hosts);
+    assert_eq!(seen.text().lines().collect::<Vec<_>>(), hosts);
+}
+
+/// What is typed, and the line after Tab: a command, a flag, a snapshot.
+fn typed(pair: &Pair) -> [(String, String); 3] {
+    let ids = candidates(&pair.tresor, &["ls", ""]);
+    let id = ids.iter().find(|id| *id != "latest").unwrap();
+    let line = |text: &str| format!("tresor {text}");
+    [
+        (line("snapsh"), line("snapshots")),
+        (line("snapshots --hos"), line("snapshots --host")),
+        (line(&format!("ls {}", &id[..7])), line(&format!("ls {id}"))),
+    ]
+}
+
+#[test]
+fn fish_completes_with_the_script_of_generate() {
+    let pair = pair();
+    for (begun, done) in typed(&pair) {
+        let drive = format!("tresor generate --fish-completion - | source; complete -C '{begun}'");
+        let seen = shell("fish", &["--no-config", "-c"], &drive, &pair).text();
+        let words: Vec<&str> = seen.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(words, [done.rsplit(' ').next().unwrap()], "{begun}");
+    }
+}
+
+#[test]
+fn zsh_completes_with_the_script_of_generate() {
+    let pair = pair();
+    for (begun, done) in typed(&pair) {
+        // A zsh within zsh has a terminal, in which Tab is pressed, then Control-T, which shows the line.
+        let drive = format!(
+            r#"
+            zmodload zsh/zpty
+            zpty z zsh -f -i
+            zpty -w z 'autoload -Uz compinit; compinit -u -D; source <(tresor generate --zsh-completion -)'
+            zpty -w z 'show() {{ print -r -- "<line:$BUFFER>" }}; zle -N show; bindkey "^T" show'
+            zpty -w -n z $'{begun}\t\C-t'
+            zpty -r z seen $'*<line:[^$]*>*'
+            seen=${{seen##*<line:}}
+            print -r -- "${{seen%%>*}}"
+            "#
+        );
+        let seen = shell("zsh", &["-f", "-c"], &drive, &pair).text();
+        assert_eq!(seen.trim_end(), done);
+    }
 }
 
 fn fixture_password() -> String {

@@ -22,3 +22,22 @@ while_locked() {
 powerless() {
     setpriv --inh-caps=-dac_override,-dac_read_search --bounding-set=-dac_override,-dac_read_search "$@"
 }
+
+# Runs a program on a stream that stays silent, and sends it a signal once it holds a lock.
+interrupted() {
+    told=$1
+    shift
+    mkfifo tmp/silent
+    (exec "$@" <tmp/silent) &
+    waiting=$!
+    exec 9>tmp/silent
+    until [ "$(ls repo/locks | wc -l)" -gt 0 ]; do sleep 0.02; done
+    sleep 0.4
+    kill -"$told" $waiting
+    sleep 0.4
+    exec 9>&-
+    wait $waiting
+    ended=$?
+    rm tmp/silent
+    return $ended
+}

@@ -3,7 +3,7 @@
 use super::names;
 use super::survivors::open;
 use crate::Random;
-use crate::fixtures::noise;
+use crate::fixtures::{self, Unpacked, noise};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,12 +41,18 @@ pub enum Damage {
     PackRenamed,
     PackTwice,
     PackJunk,
+    PackAlien,
+    IndexAlien,
+    SnapshotAlien,
     SnapshotMissing,
     SnapshotFlipped,
     SnapshotEmpty,
     SnapshotNoJson,
     SnapshotJunk,
     SnapshotWithoutTree,
+    KeyJunk,
+    LockJunk,
+    LockEmpty,
     JunkNames,
 }
 
@@ -54,7 +60,7 @@ use Damage::*;
 
 impl Damage {
     /// Every way.
-    pub const ALL: [Damage; 34] = [
+    pub const ALL: [Damage; 40] = [
         NoIndex,
         IndexMissing,
         IndexFlipped,
@@ -82,12 +88,18 @@ impl Damage {
         PackRenamed,
         PackTwice,
         PackJunk,
+        PackAlien,
+        IndexAlien,
+        SnapshotAlien,
         SnapshotMissing,
         SnapshotFlipped,
         SnapshotEmpty,
         SnapshotNoJson,
         SnapshotJunk,
         SnapshotWithoutTree,
+        KeyJunk,
+        LockJunk,
+        LockEmpty,
         JunkNames,
     ];
 
@@ -106,7 +118,12 @@ impl Damage {
             NoIndex => {
                 names(&path.join("index")).iter().for_each(|name| remove(&path.join("index").join(name)))
             }
-            IndexJunk | PackJunk | SnapshotJunk => self.add_junk(path, random),
+            IndexJunk | PackJunk | SnapshotJunk | KeyJunk | LockJunk | LockEmpty => {
+                self.add_junk(path, random);
+            }
+            PackAlien => add_alien(path, packs, random),
+            IndexAlien => add_alien(path, |path| files(path, "index"), random),
+            SnapshotAlien => add_alien(path, |path| files(path, "snapshots"), random),
             IndexNoJson => plant(path, "index", b"{\"packs\":7}"),
             SnapshotNoJson => plant(path, "snapshots", b"{\"time\":7}"),
             SnapshotWithoutTree => plant(path, "snapshots", &snapshot_without_tree()),
@@ -168,10 +185,12 @@ impl Damage {
         let folder = match self {
             IndexJunk => path.join("index"),
             SnapshotJunk => path.join("snapshots"),
+            KeyJunk => path.join("keys"),
+            LockJunk | LockEmpty => path.join("locks"),
             _ => path.join("data").join(&name[..2]),
         };
         fs::create_dir_all(&folder).expect("a folder can be made");
-        let length = random.within(0..=3000) as usize;
+        let length = if self == LockEmpty { 0 } else { random.within(0..=3000) as usize };
         fs::write(folder.join(name), random.bytes(length)).expect("a file can be written");
     }
 
@@ -209,6 +228,19 @@ impl Damage {
         }
         plant(path, "index", index.to_string().as_bytes());
     }
+}
+
+/// Adds a whole file of another repository, which nobody here has the key for.
+fn add_alien(path: &Path, list: impl Fn(&Path) -> Vec<PathBuf>, random: &mut Random) {
+    let config = fs::read(path.join("config")).expect("a repository has a config");
+    let others = ["v2-multi", "v2-special"].map(fixtures::unpack);
+    let is_other =
+        |other: &&Unpacked| fs::read(other.path.join("config")).is_ok_and(|theirs| theirs != config);
+    let other = others.iter().find(is_other).expect("one of two repositories is another");
+    let file = random.pick(&list(&other.path)).clone();
+    let to = path.join(file.strip_prefix(&other.path).expect("it is below its repository"));
+    fs::create_dir_all(to.parent().expect("a file lies in a folder")).expect("a folder can be made");
+    fs::copy(file, to).expect("a file can be copied");
 }
 
 /// Entries of packs that do not exist, among them blobs that do.

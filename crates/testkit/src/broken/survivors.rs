@@ -1,17 +1,21 @@
 //! Which files of which snapshots of a repository can be read to their last byte.
 
+use super::names;
 use crate::fixtures;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tresor_backend::local::{CONNECTIONS, Local};
 use tresor_backend::{Cancel, FileKind, Full, Handle};
+
 use tresor_repo::codec::Compression;
 use tresor_repo::index::Index;
-use tresor_repo::keyfile::Password;
+use tresor_repo::keyfile::{KeyCost, NewKey, Password};
 use tresor_repo::monitor::Silent;
 use tresor_repo::repository::Options;
+use tresor_repo::time::Time;
 use tresor_repo::{BlobId, BlobKind, Repository};
 
 /// Opens a repository with the fixtures' password.
@@ -27,6 +31,21 @@ pub(super) fn open(path: &Path) -> Repository<Full> {
     };
     let password = Password::new(fixtures::PASSWORD.into());
     Repository::open(handle, &password, None, options, &Silent).expect("the repository has this password")
+}
+
+/// Replaces the keys of a repository by one that costs no time, as it is opened a dozen times in a round.
+pub(super) fn cheapen(path: &Path) {
+    let keys = path.join("keys");
+    let dear = names(&keys);
+    let new = NewKey {
+        username: "u".into(),
+        hostname: "h".into(),
+        created: Time::utc(0, 0),
+        cost: KeyCost::Exact { n: 2, r: 1, p: 1 },
+    };
+    let password = Password::new(fixtures::PASSWORD.into());
+    open(path).add_key(&password, &new).expect("a key can be added");
+    dear.iter().for_each(|key| fs::remove_file(keys.join(key)).expect("a key can be removed"));
 }
 
 /// The files of a repository: of which snapshot, where, and with which content.

@@ -68,8 +68,6 @@ pub struct Case {
     pub unstable: bool,
     /// Patterns whose matches are not compared.
     pub masks: Vec<String>,
-    /// Why it is known to be wrong still; a slice leaves it out.
-    pub open: Option<String>,
     /// Patterns of which each must fit a line of ours.
     pub says: Vec<String>,
     /// What may, and therefore must, differ.
@@ -133,7 +131,6 @@ fn blank(table: &str, title: &str) -> Case {
         unordered: false,
         unstable: false,
         masks: Vec::new(),
-        open: None,
         says: Vec::new(),
         differs: Vec::new(),
     }
@@ -159,7 +156,6 @@ fn read_line(case: &mut Case, line: &str) -> Result<(), String> {
         }
         None if key == "mask" => case.masks.push(value.to_owned()),
         None if key == "says" => case.says.push(value.to_owned()),
-        None if key == "open" => case.open = Some(value.to_owned()),
         None if key == "unordered" => case.unordered = true,
         None if key == "unstable" => case.unstable = true,
         Some(("differs", word)) => {

@@ -45,12 +45,6 @@ pub(super) fn judge(case: &Case, seen: &[Seen; 2], rows: &BTreeSet<String>) -> V
             ours().for_each(|(_, lines)| lines.iter().for_each(|line| text += &format!("    + {line}\n")));
         }
     }
-    if let Some(why) = &case.open {
-        text += &match text.is_empty() {
-            true => format!("  it is the same by now, but called open: {why}\n"),
-            false => format!("  open: {why}\n"),
-        };
-    }
     match (text.is_empty(), documented) {
         (false, _) => Verdict::Wrong(text),
         (true, true) => Verdict::Documented,

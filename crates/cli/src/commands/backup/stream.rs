@@ -13,7 +13,8 @@ use tresor_backend::Cancel;
 use tresor_repo::Repository;
 use tresor_repo::handle::Append;
 use tresor_repo::index::Index;
-use tresor_snapshot::backup::{BackupOptions, BackupReport, Source, Stream, backup, clean};
+use tresor_snapshot::backup::{BackupMonitor, BackupOptions, BackupReport, Source, Stream, backup, clean};
+use tresor_snapshot::quote::shown;
 
 use super::Args;
 use super::settings::unable_to_save;
@@ -33,6 +34,7 @@ pub(super) fn back_up(
     view: &BackupView,
 ) -> Result<BackupReport> {
     let path = path_in_snapshot(&args.stdin_filename)?;
+    announce(args, session, view, &path);
     if !args.stdin_from_command {
         let stdin = io::stdin().as_fd().try_clone_to_owned();
         let stdin = stdin.map_err(|error| Failure::plain(format!("cannot read from stdin: {error}")))?;
@@ -44,6 +46,20 @@ pub(super) fn back_up(
     let mut reader = Patient::new(command.take_output().into(), session);
     let stream = Stream { path, reader: &mut reader, finish: Box::new(move || command.wait()) };
     backup(repository, index, Source::Stream(stream), options, view).map_err(unable_to_save)
+}
+
+/// Says what is stored, as if the stream were a file of unknown size that a scan has found.
+fn announce(args: &Args, session: &Session, view: &BackupView, path: &[u8]) {
+    let (ui, name) = (&session.ui, shown(path));
+    ui.verbose("read data from stdin");
+    if !args.no_scan {
+        ui.verbose(&format!("start scan on [{name}]"));
+    }
+    ui.verbose(&format!("start backup on [{name}]"));
+    if !args.no_scan && ui.shows_progress() {
+        view.scanned(1, 0);
+        view.scan_finished();
+    }
 }
 
 fn path_in_snapshot(name: &OsStr) -> Result<Vec<u8>> {
