@@ -21,6 +21,8 @@ const SOUND: [&str; 6] = ["v1-basic", "v2-auto", "v2-multi", "v2-special", "v2-g
 /// Fixtures that are broken as they are.
 const BROKEN: [&str; 5] =
     ["bad-bitflip", "bad-missing-pack", "bad-missing-treepack", "bad-no-index", "bad-truncated"];
+/// What those were made from.
+const BEFORE: &str = "v2-max";
 
 /// The exit code of a program that was stopped for taking too long.
 const TIMED_OUT: i32 = 124;
@@ -60,7 +62,11 @@ pub fn scenes(seed: u64) -> Vec<Scene> {
     let fixture = |name: &str, is_broken| {
         let unpacked = fixtures::unpack(name);
         survivors::cheapen(&unpacked.path);
-        let (path, sound) = (unpacked.path.clone(), OnceLock::new());
+        let sound = match is_broken {
+            true => OnceLock::from(Survivors::of(&fixtures::unpack(BEFORE).path)),
+            false => OnceLock::new(),
+        };
+        let path = unpacked.path.clone();
         Scene { name: name.into(), path, is_broken, sound, _kept: (Some(unpacked), None) }
     };
     let sound = SOUND.iter().map(|name| fixture(name, false));

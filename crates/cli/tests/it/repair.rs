@@ -4,11 +4,11 @@ use crate::pair::{Pair, TRESOR};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tresor_testkit::broken::{self, Damage};
+use tresor_testkit::broken::{self, Damage, Outcome};
 use tresor_testkit::{Client, TestTree, fixtures};
 
 /// Plays these rounds of `cargo xtask campaign broken`, all at once: the programs wait more than they work.
-fn play(wanted: impl Fn(usize, &[Damage]) -> bool, expected: usize) {
+fn play(wanted: impl Fn(usize, &[Damage]) -> bool, expected: usize) -> Vec<Outcome> {
     let scenes = broken::scenes(3);
     let rounds = broken::rounds(&scenes, 3, 0);
     let rounds = rounds.iter().enumerate().filter(|(number, (_, damages))| wanted(*number, damages));
@@ -19,9 +19,10 @@ fn play(wanted: impl Fn(usize, &[Damage]) -> bool, expected: usize) {
         };
         let playing: Vec<_> = rounds.map(play).collect();
         let outcomes = playing.into_iter().map(|round| round.join().expect("a round does not panic"));
-        outcomes.map(|outcome| outcome.map(|_| 1).unwrap_or_else(|why| panic!("{why}"))).sum::<usize>()
+        outcomes.map(|outcome| outcome.unwrap_or_else(|why| panic!("{why}"))).collect::<Vec<_>>()
     });
-    assert!(played >= expected, "{played}");
+    assert!(played.len() >= expected, "{played:?}");
+    played
 }
 
 #[test]
@@ -31,7 +32,11 @@ fn broken_repositories_are_repaired_as_well_as_by_restic() {
 
 #[test]
 fn broken_fixtures_are_repaired_as_well_as_by_restic() {
-    play(|_, damages| damages.is_empty(), 5);
+    let outcomes = play(|_, damages| damages.is_empty(), 5);
+    let of = |name: &str| outcomes.iter().find(|outcome| outcome.what.starts_with(name)).unwrap();
+    // Measured by the repository before it was broken: nothing can be read of this one as it is.
+    assert_eq!((of("bad-no-index").restic_files, of("bad-no-index").tresor_files), (6, 6));
+    assert!(of("bad-truncated").is_better(), "{outcomes:?}");
 }
 
 #[test]
