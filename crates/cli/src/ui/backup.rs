@@ -259,7 +259,7 @@ impl Status for BackupView {
         let time = units::elapsed(elapsed);
         let mut line = if total_files == 0 {
             format!("[{time}] {files} files, {bytes}, {problems} errors")
-        } else if self.scan_done.load(Relaxed) {
+        } else if self.scan_done.load(Relaxed) && total > 0 {
             let share = units::percent(self.bytes.load(Relaxed), total);
             format!(
                 "[{time}] {share}  {files} files {bytes}, total {total_files} files {}, {problems} errors",
@@ -401,4 +401,38 @@ struct SummaryMessage {
     snapshot_id: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Style;
+    use tresor_backend::Cancel;
+
+    fn status(found: &[(u64, u64)]) -> String {
+        let style = Style {
+            verbosity: 1,
+            json: false,
+            json_replaces_text: false,
+            fps: None,
+            terminal: None,
+            stdout_is_terminal: false,
+            hints: false,
+        };
+        let view = BackupView::new(Arc::new(Ui::new(style, Cancel::new())));
+        found.iter().for_each(|(files, bytes)| view.scanned(*files, *bytes));
+        view.scan_finished();
+        view.read(256);
+        view.lines(Duration::from_secs(2)).remove(0)
+    }
+
+    #[test]
+    fn a_stream_of_unknown_size_has_no_share() {
+        let [file, stream] = [(3, 1024), (1, 0)].map(|found| status(&[found]));
+        assert!(
+            file.starts_with("[0:02] 25.00%  0 files 256 B, total 3 files 1.000 KiB, 0 errors"),
+            "{file}"
+        );
+        assert!(stream.starts_with("[0:02] 0 files 256 B, total 1 files 0 B, 0 errors"), "{stream}");
+    }
 }
