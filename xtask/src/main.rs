@@ -8,6 +8,7 @@ mod bench;
 mod campaign;
 mod generate;
 mod differential;
+mod servers;
 mod peers;
 mod tidy;
 

@@ -1,6 +1,6 @@
-//! Puts real restic, rest-server and rclone beside the project, without installing anything.
+//! Puts real restic, rest-server, rclone and servers beside the project; installs nothing.
 
-use crate::{Result, process, project};
+use crate::{Result, process, project, servers};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&bin)?;
     let folder = folder.canonicalize()?;
     from_debian(&folder)?;
+    servers::install(&folder)?;
     if arguments.extra.iter().any(|name| name == "rustic") && !bin.join("rustic").is_file() {
         build_rustic(&folder)?;
     }

@@ -30,6 +30,7 @@ pub mod net;
 pub mod rest;
 pub mod rclone;
 pub mod sftp;
+pub mod object;
 pub mod open;
 pub mod operation;
 pub mod count;

@@ -4,6 +4,7 @@
 //! caller's own thread piece by piece, what comes is read piece by piece, and whoever makes no progress for too
 //! long is given up. Nothing here retries.
 
+pub(crate) mod download;
 pub(crate) mod failure;
 pub(crate) mod http;
 mod options;

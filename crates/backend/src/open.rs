@@ -1,7 +1,8 @@
 //! From a location to a backend.
 
 use crate::local::{self, Local};
-use crate::location::Place;
+use crate::location::{Place, Store};
+use crate::object::{self, azure, gs, s3};
 use crate::rest::{self, Rest};
 use crate::sftp::{self, Sftp};
 use crate::{Backend, Error, ErrorKind, Location, Result, net, rclone};
@@ -21,6 +22,12 @@ pub struct Options {
     pub rclone: rclone::Options,
     /// How an SFTP server is reached.
     pub sftp: sftp::Options,
+    /// What can be chosen about S3.
+    pub s3: s3::Options,
+    /// What can be chosen about Azure.
+    pub azure: azure::Options,
+    /// What can be chosen about Google Cloud Storage.
+    pub gs: gs::Options,
 }
 
 /// No backend for this scheme has been built yet.
@@ -56,6 +63,18 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
         Place::Sftp(place) => {
             let connections = options.connections.unwrap_or(sftp::CONNECTIONS);
             Ok(Arc::new(Sftp::open(place, location.to_string(), &options.sftp, connections)?))
+        }
+        Place::S3(place) => {
+            let connections = options.connections.unwrap_or(object::CONNECTIONS);
+            s3::open(place, location.to_string(), &options.s3, connections, &options.network)
+        }
+        Place::Bucket { store: Store::Azure, name, prefix } => {
+            let connections = options.connections.unwrap_or(object::CONNECTIONS);
+            azure::open(name, prefix, location.to_string(), &options.azure, connections, &options.network)
+        }
+        Place::Bucket { store: Store::Gs, name, prefix } => {
+            let connections = options.connections.unwrap_or(object::CONNECTIONS);
+            gs::open(name, prefix, location.to_string(), &options.gs, connections, &options.network)
         }
         _ => Err(Error::about(ErrorKind::Unusable, "open", location.to_string())
             .caused_by(NotSupported { scheme: location.scheme() })),

@@ -69,6 +69,22 @@ impl<'a> Payload<'a> {
         Payload { parts: self.parts.clone(), len: self.len, pace: Some(pace) }
     }
 
+    /// The same content without a pace, for whoever reads but does not send.
+    pub(crate) fn unpaced(&self) -> Payload<'a> {
+        Payload { pace: None, ..self.clone() }
+    }
+
+    /// The same content at the same pace, between two other parts.
+    pub(crate) fn framed<'b>(&self, before: &'b [u8], after: &'b [u8]) -> Payload<'b>
+    where
+        'a: 'b,
+    {
+        let mut framed = Payload::from(before);
+        self.parts.iter().for_each(|part| framed.push(*part));
+        framed.push(Part::Memory(after));
+        Payload { pace: self.pace, ..framed }
+    }
+
     fn piece(&self) -> usize {
         if self.pace.is_some() { PACED_PIECE } else { PIECE }
     }

@@ -3,14 +3,13 @@
 //! Source: restic's documentation, "REST Backend", versions 1 and 2. Files lie flat under their kind; what is
 //! asked for is version 2, whose listings have sizes.
 
-use crate::net;
 use crate::net::failure::Failure;
 use crate::net::http::{Answer, Dial, Http};
 use crate::net::pipe::Pipe;
+use crate::net::{self, download};
 use crate::{
     Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result,
 };
-use ::http::StatusCode;
 use ::http::header::{ACCEPT, CONTENT_TYPE, RANGE, SERVER};
 use reqwest::{Method, RequestBuilder, Url};
 use std::num::NonZeroUsize;
@@ -102,74 +101,24 @@ impl Rest {
         }
     }
 
-    fn load_range(
-        &self,
-        file: FileName,
-        range: ByteRange,
-        into: &mut Vec<u8>,
-    ) -> std::result::Result<(), Failure> {
-        let last = range.end().and_then(|end| end.checked_sub(1)).filter(|last| i64::try_from(*last).is_ok());
-        let (Some(last), 1..) = (last, range.length) else {
-            // No range that can be asked for: nothing, or more than any file has.
-            let whole = range.length == 0 && self.length(file)? >= range.offset;
-            return if whole { Ok(()) } else { Err(too_short()) };
-        };
-        let length = usize::try_from(range.length).map_err(std::io::Error::other)?;
-        let bytes = format!("bytes={}-{last}", range.offset);
-        let request = self.request(Method::GET, &path(file)).header(RANGE, bytes);
-        let mut answer = self.http.fetch(request)?.success()?;
-        if answer.status() != StatusCode::PARTIAL_CONTENT {
-            return Err(Failure::Answer("is a whole file where a part was asked for"));
-        }
-        let (first, total) = answer.range().ok_or(Failure::Answer("does not say which part it is"))?;
-        if total.is_some_and(|total| last >= total) {
-            return Err(too_short());
-        }
-        if first != range.offset {
-            return Err(Failure::Answer("is another part than was asked for"));
-        }
-        answer.read_into(length, into)?;
-        answer.finish();
-        Ok(())
-    }
-
-    fn load_all(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> std::result::Result<(), Failure> {
-        let mut answer = self.http.fetch(self.request(Method::GET, &path(file)))?.success()?;
-        if let Some(length) = answer.length() {
-            if length > at_most {
-                return Err(too_short());
-            }
-            let length = usize::try_from(length).map_err(std::io::Error::other)?;
-            answer.read_into(length, into)?;
-            answer.finish();
-            return Ok(());
-        }
-        loop {
-            let piece = answer.next_piece()?;
-            if piece.is_empty() {
-                return Ok(());
-            }
-            if (into.len() + piece.len()) as u64 > at_most {
-                return Err(too_short());
-            }
-            into.extend_from_slice(&piece);
-        }
-    }
-
     fn length(&self, file: FileName) -> std::result::Result<u64, Failure> {
         let answer = self.http.fetch(self.request(Method::HEAD, &path(file)))?.success()?;
         answer.length().ok_or(Failure::Answer("does not say how long the file is"))
+    }
+
+    fn get(&self, file: FileName, range: Option<String>) -> std::result::Result<Answer<'_>, Failure> {
+        let request = self.request(Method::GET, &path(file));
+        let request = match range {
+            Some(range) => request.header(RANGE, range),
+            None => request,
+        };
+        self.http.fetch(request)?.success()
     }
 
     fn change(&self, method: Method, path: &str) -> std::result::Result<(), Failure> {
         self.http.send(self.request(method, path))?.success()?.finish();
         Ok(())
     }
-}
-
-/// A file that is not as long as it has to be.
-fn too_short() -> Failure {
-    std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file is not as long as expected").into()
 }
 
 /// The URL to connect to, and the socket to do it through, if that is what the text names.
@@ -246,12 +195,14 @@ impl Backend for Rest {
 
     fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
-        self.load_range(file, range, into).map_err(|failure| failed("load", file, failure))
+        download::range(range, into, |bytes| self.get(file, Some(bytes)), || self.length(file))
+            .map_err(|failure| failed("load", file, failure))
     }
 
     fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
-        self.load_all(file, at_most, into).map_err(|failure| failed("load", file, failure))
+        let loaded = self.get(file, None).and_then(|answer| download::whole(answer, at_most, into));
+        loaded.map_err(|failure| failed("load", file, failure))
     }
 
     fn stat(&self, file: FileName) -> Result<u64> {

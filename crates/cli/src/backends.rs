@@ -14,7 +14,7 @@ use crate::args::Global;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::{Extended, KNOWN};
-use crate::{certificates, gonumber, shellwords, units};
+use crate::{certificates, gonumber, objects, shellwords, units};
 
 /// The options for the backend of `scheme`; `say` is told what programs between us and it have to say.
 ///
@@ -27,7 +27,7 @@ pub(crate) fn options(
     environment: &Environment,
     say: &Listener,
 ) -> Result<Options> {
-    let own = Own { scheme, values: extended.namespace(scheme, &KNOWN)? };
+    let own = Own { scheme, values: extended.namespace(scheme, KNOWN)? };
     Ok(Options {
         connections: own.connections()?,
         network: network(global, environment)?,
@@ -37,6 +37,9 @@ pub(crate) fn options(
         },
         rclone: own.rclone(say)?,
         sftp: own.sftp(say)?,
+        s3: own.of("s3", |values| objects::s3(values, environment))?,
+        azure: own.of("azure", |values| objects::azure(values, environment))?,
+        gs: own.of("gs", |values| Ok(objects::gs(values, environment)))?,
     })
 }
 
@@ -47,6 +50,15 @@ struct Own<'a> {
 }
 
 impl Own<'_> {
+    /// What `read` makes of the options, if the backend in use is of this scheme.
+    fn of<T: Default>(
+        &self,
+        scheme: &str,
+        read: impl FnOnce(&BTreeMap<&str, &str>) -> Result<T>,
+    ) -> Result<T> {
+        if self.scheme == scheme { read(&self.values) } else { Ok(T::default()) }
+    }
+
     fn connections(&self) -> Result<Option<NonZeroUsize>> {
         let Some(text) = self.values.get("connections") else { return Ok(None) };
         let count = gonumber::uint(text).map_err(Failure::plain)?;

@@ -18,6 +18,7 @@ mod ui;
 mod features;
 mod args;
 mod certificates;
+mod objects;
 mod backends;
 mod password;
 mod session;

@@ -13,7 +13,7 @@ use crate::sealed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tresor_backend::handle::{Append, MayAppend, Right};
-use tresor_backend::{Cancel, FileKind, FileName, Full, Handle, Id, Listed, Payload, Read};
+use tresor_backend::{Cancel, ErrorKind, FileKind, FileName, Full, Handle, Id, Listed, Payload, Read};
 use tresor_chunker::{Chunker, Polynomial};
 use zeroize::Zeroizing;
 
@@ -242,11 +242,17 @@ impl<R: MayAppend> Repository<R> {
     /// [`Error::RepositoryExists`] if a config, a key file or a snapshot is there.
     pub fn init(handle: Handle<R>, password: &Password, new: &InitOptions, options: Options) -> Result<Self> {
         let config = Config::new(new.version, new.polynomial)?;
+        // First of all: in a bucket that is not there, nothing can be looked for.
+        match handle.create() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Err(exists(&handle, "config file already exists"));
+            }
+            created => created?,
+        }
         refuse_existing(&handle)?;
         let key = Key::random()?;
         let mut sealed_config = Vec::new();
         key.seal(&config.to_json(), &mut sealed_config)?;
-        handle.create()?;
         let key_id = save_key(&handle, &key, password, &new.key, &options.cancel)?;
         handle.save(FileName::CONFIG, &Payload::from(sealed_config.as_slice()))?;
         Ok(Self::assemble(handle, key, key_id, config, options))
@@ -300,18 +306,21 @@ fn load_config<R: Right>(handle: &Handle<R>) -> Result<Vec<u8>> {
     }
 }
 
+fn exists<R: Right>(handle: &Handle<R>, found: &'static str) -> Error {
+    Error::RepositoryExists { location: handle.location(), found }
+}
+
 fn refuse_existing<R: Right>(handle: &Handle<R>) -> Result<()> {
-    let exists = |found| Err(Error::RepositoryExists { location: handle.location(), found });
     match handle.stat(FileName::CONFIG) {
-        Ok(_) => return exists("config file already exists"),
+        Ok(_) => return Err(exists(handle, "config file already exists")),
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(error.into()),
     }
     if !handle.list_all(FileKind::Key)?.is_empty() {
-        return exists("repository already contains keys");
+        return Err(exists(handle, "repository already contains keys"));
     }
     if !handle.list_all(FileKind::Snapshot)?.is_empty() {
-        return exists("repository already contains snapshots");
+        return Err(exists(handle, "repository already contains snapshots"));
     }
     Ok(())
 }

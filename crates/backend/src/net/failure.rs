@@ -17,6 +17,14 @@ pub(crate) enum Failure {
         /// What it said in addition, with a separator before it.
         said: String,
     },
+    /// The service said what is wrong in words of its own, by which we know the kind.
+    #[error("{said}")]
+    Refused {
+        /// What a caller can do about it.
+        kind: ErrorKind,
+        /// What it said, cut and escaped.
+        said: String,
+    },
     /// No connection, or one that broke.
     #[error("{0}")]
     Transport(String),
@@ -49,6 +57,11 @@ impl Failure {
         Failure::Status { status, said: if said.is_empty() { said } else { format!(": {said}") } }
     }
 
+    /// What a service said, of a kind its code tells.
+    pub(crate) fn refused(kind: ErrorKind, said: &str) -> Self {
+        Failure::Refused { kind, said: escaped(said) }
+    }
+
     /// What the HTTP library could not do.
     pub(crate) fn of(error: reqwest::Error) -> Self {
         let error = error.without_url();
@@ -63,6 +76,7 @@ impl Failure {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Failure::Status { status, .. } => kind_of(*status),
+            Failure::Refused { kind, .. } => *kind,
             Failure::Transport(_) | Failure::Stuck(_) | Failure::Answer(_) | Failure::Ended { .. } => {
                 ErrorKind::Temporary
             }
@@ -73,7 +87,7 @@ impl Failure {
 }
 
 /// What a status means for us; what is not listed may pass.
-fn kind_of(status: StatusCode) -> ErrorKind {
+pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
     match status {
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {

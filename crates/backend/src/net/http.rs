@@ -115,6 +115,11 @@ impl Http {
         Err(Failure::Answer("is one redirect too many"))
     }
 
+    /// Drives work of our own that talks to servers, and gives it up when it takes too long as a whole.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> std::result::Result<T, Failure> {
+        self.runtime.block_on(Watch::new(self.stuck_after).guard(work))
+    }
+
     fn execute(&self, request: Request) -> std::result::Result<Response, Failure> {
         let watch = Watch::new(self.stuck_after);
         self.runtime.block_on(watch.guard(self.answer(request)))?
@@ -136,7 +141,7 @@ impl Http {
         let watch = Watch::new(self.stuck_after);
         let (feeder, body) = upload::channel(payload.len());
         let request = request.body(reqwest::Body::wrap(body)).build().map_err(Failure::of)?;
-        let all_sent = Cell::new(false);
+        let all_sent = Cell::new(payload.is_empty());
         let fed = async {
             match feeder.feed(payload, || watch.moved()).await {
                 Ok(all) => {
@@ -227,6 +232,12 @@ impl<'a> Answer<'a> {
 
     /// The failure that this answer is.
     pub(crate) fn refusal(mut self) -> Failure {
+        let said = self.said();
+        Failure::status(self.status(), &said)
+    }
+
+    /// The beginning of the body, as much of an error as is worth reading.
+    pub(crate) fn said(&mut self) -> Vec<u8> {
         let mut said = Vec::new();
         let until = Instant::now() + SAYING;
         // What cannot be read of it is not missed: the status says enough.
@@ -237,7 +248,7 @@ impl<'a> Answer<'a> {
         {
             said.extend_from_slice(&piece[..piece.len().min(SAID - said.len())]);
         }
-        Failure::status(self.status(), &said)
+        said
     }
 
     /// Reads the rest, if it is short, so that the connection can be used again.

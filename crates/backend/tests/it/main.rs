@@ -5,6 +5,8 @@
 mod conformance;
 mod full_disk;
 mod hostile;
+mod object;
 mod rest;
 mod tls;
+mod scripted_s3;
 mod sftp;

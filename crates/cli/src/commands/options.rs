@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let _ = &args.ignored; // restic ignores them too
     if session.ui.json_replaces_text() {
         for option in KNOWN {
-            session.ui.json(&Message { message_type: "option", option });
+            session.ui.json(&Message { message_type: "option", option: *option });
         }
         return Ok(());
     }

@@ -5,5 +5,6 @@
 mod exchange;
 
 mod rclone;
+mod object;
 mod rest;
 mod sftp;

@@ -1,9 +1,11 @@
 //! Real servers on loopback, started for one test and stopped with it.
 
+mod object;
 mod rest;
 pub mod scripted;
 mod sshd;
 
+pub use object::{AZURE_ACCOUNT, S3_KEY, azurite, fake_gcs, moto, rclone_s3};
 pub use rest::{rclone_rest, rest_server, rest_server_with};
 pub use sshd::{Sshd, sftp_server};
 
@@ -28,7 +30,7 @@ impl Server {
     /// # Panics
     /// If it ends, or does not listen within a minute.
     pub fn start(command: &mut Command, address: SocketAddr) -> Self {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let mut server = Server { child, address };
         let begin = Instant::now();
