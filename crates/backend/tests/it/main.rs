@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
+mod credentials;
 mod full_disk;
 mod hostile;
 mod object;

@@ -4,6 +4,7 @@
 //! own protocol makes possible.
 
 mod cases;
+mod object;
 mod rest;
 
 use std::net::SocketAddr;
