@@ -62,7 +62,9 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
         }
         Place::Sftp(place) => {
             let connections = options.connections.unwrap_or(sftp::CONNECTIONS);
-            Ok(Arc::new(Sftp::open(place, location.to_string(), &options.sftp, connections)?))
+            let stuck_after = options.sftp.stuck_after.unwrap_or(options.network.stuck_after);
+            let sftp = sftp::Options { stuck_after: Some(stuck_after), ..options.sftp.clone() };
+            Ok(Arc::new(Sftp::open(place, location.to_string(), &sftp, connections)?))
         }
         Place::S3(place) => {
             let connections = options.connections.unwrap_or(object::CONNECTIONS);

@@ -13,23 +13,31 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 mod failure;
 mod terminal;
+mod pipe;
 mod wire;
 mod session;
 mod files;
 mod folders;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
 
 use failure::Failure;
+use pipe::Patient;
 use session::Session;
 use terminal::Lent;
 use wire::{LONGEST_CONTENT, Request, USUAL_CONTENT};
 
 /// How many calls run at once unless told otherwise.
 pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
+
+/// How long nothing may come or go unless told otherwise.
+const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// How the server is reached.
 #[derive(Clone, Default)]
@@ -40,6 +48,8 @@ pub struct Options {
     pub arguments: Vec<OsString>,
     /// Told every line that the program says on its standard error, as it may be shown.
     pub listener: Option<Listener>,
+    /// When a connection on which nothing comes or goes is given up (without it: after five minutes).
+    pub stuck_after: Option<Duration>,
 }
 
 impl fmt::Debug for Options {
@@ -61,6 +71,7 @@ pub struct Sftp {
     root: String,
     program: Vec<OsString>,
     listener: Option<Listener>,
+    stuck_after: Duration,
     connections: NonZeroUsize,
     replaces: AtomicBool,
     current: Mutex<Option<Arc<Connection>>>,
@@ -72,7 +83,7 @@ struct Connection {
     content_of_read: u32,
     content_of_write: u32,
     modes: Modes,
-    _program: Child,
+    _program: Option<Child>,
 }
 
 /// The modes of what is made: for the owner alone, or also for the group.
@@ -110,6 +121,7 @@ impl Sftp {
             shown,
             program,
             listener: options.listener.clone(),
+            stuck_after: options.stuck_after.unwrap_or(STUCK_AFTER),
             connections,
             replaces: AtomicBool::new(false),
             current: Mutex::new(None),
@@ -125,9 +137,24 @@ impl Sftp {
             return Ok(Arc::clone(connection));
         }
         *current = None;
-        let connection = Arc::new(Connection::begin(&self.program, self.listener.clone(), &self.root)?);
+        let connection = Arc::new(self.connect().map_err(|failure| match failure {
+            Failure::Lost(why) => Failure::Unreachable(why.to_string()),
+            failure => Failure::Unreachable(failure.to_string()),
+        })?);
         self.replaces.store(connection.session.offers.replace, Ordering::Relaxed);
         Ok(Arc::clone(current.insert(connection)))
+    }
+
+    fn connect(&self) -> std::result::Result<Connection, Failure> {
+        let name = self.program.first().map(|name| name.display().to_string()).unwrap_or_default();
+        let prefix = format!("subprocess {name}: ");
+        let (program, stdin, stdout) = Child::start(&self.program, &prefix, self.listener.clone())?;
+        let lent = program.group().and_then(Lent::to);
+        let words = program.words();
+        let stdin = Patient::new(stdin, self.stuck_after)?;
+        let session = Session::begin(stdin, stdout, move || words.text(), self.stuck_after)?;
+        drop(lent);
+        Connection::of(session, Some(program), &self.root)
     }
 
     fn path(&self, file: FileName) -> String {
@@ -175,17 +202,8 @@ fn prefix(path: &str) -> String {
 }
 
 impl Connection {
-    fn begin(
-        program: &[OsString],
-        listener: Option<Listener>,
-        root: &str,
-    ) -> std::result::Result<Self, Failure> {
-        let name = program.first().map(|name| name.display().to_string()).unwrap_or_default();
-        let (program, stdin, stdout) = Child::start(program, &format!("subprocess {name}: "), listener)?;
-        let lent = program.group().and_then(Lent::to);
-        let words = program.words();
-        let session = Session::begin(stdin, stdout, move || words.text())?;
-        drop(lent);
+    /// Agrees on what a conversation needs. The program, if there is one, ends with it.
+    fn of(session: Session, program: Option<Child>, root: &str) -> std::result::Result<Self, Failure> {
         let mut exchange = session.exchange();
         let limits = match session.offers.limits {
             true => Some(exchange.send(&Request::Limits)?),

@@ -21,6 +21,9 @@ pub(super) enum Failure {
     /// The connection is gone.
     #[error("the connection is lost: {0}")]
     Lost(Arc<str>),
+    /// No conversation could be begun.
+    #[error("no connection: {0}")]
+    Unreachable(String),
     /// Something on our side, or the content to be saved, could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -48,7 +51,9 @@ impl Failure {
             Failure::Status { code: 11, .. } | Failure::Exists => ErrorKind::AlreadyExists,
             Failure::Status { code: 14 | 15, .. } | Failure::Full => ErrorKind::NoSpace,
             Failure::Status { text, .. } if tells_of_space(text) => ErrorKind::NoSpace,
-            Failure::Status { .. } | Failure::Malformed(_) | Failure::Lost(_) => ErrorKind::Temporary,
+            Failure::Status { .. } | Failure::Malformed(_) | Failure::Lost(_) | Failure::Unreachable(_) => {
+                ErrorKind::Temporary
+            }
             Failure::Io(error) => ErrorKind::of(error),
             Failure::WrongSize => ErrorKind::WrongSize,
         }

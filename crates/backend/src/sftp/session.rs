@@ -5,6 +5,7 @@ use super::wire::{HELLO, Handle, LONGEST_PACKET, Offers, Reply, Request};
 use crate::shown::escaped;
 use std::collections::HashMap;
 use std::io::{self, BufReader, IoSlice, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,6 +17,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A conversation that has begun. It ends when dropped.
 pub(super) struct Session {
     writer: Mutex<Option<Box<dyn Write + Send>>>,
+    patience: Duration,
     shared: Arc<Shared>,
     reader: Option<JoinHandle<()>>,
     pub(super) offers: Offers,
@@ -26,6 +28,8 @@ pub(super) struct Session {
 struct Shared {
     state: Mutex<State>,
     ended: Condvar,
+    /// Counts what comes and goes.
+    moved: AtomicU64,
 }
 
 #[derive(Default)]
@@ -36,6 +40,8 @@ struct State {
     waiting: HashMap<u32, Option<Sender<Answer>>>,
     /// Why the conversation is over.
     lost: Option<Arc<str>>,
+    /// Whether nobody reads any more.
+    unread: bool,
 }
 
 /// The id of a request, and the reply unless the conversation ended before it came.
@@ -43,11 +49,16 @@ type Answer = (u32, Option<Reply>);
 
 impl Session {
     /// Begins a conversation; `last_words` are what is known of its end when it has ended.
+    ///
+    /// Once begun, it is given up when nothing comes or goes for as long as `patience`.
     pub(super) fn begin(
         mut writer: impl Write + Send + 'static,
         reader: impl Read + Send + 'static,
         last_words: impl Fn() -> String + Send + 'static,
+        patience: Duration,
     ) -> Result<Self, Failure> {
+        let shared = Arc::<Shared>::default();
+        let reader = Counted { inner: reader, shared: Arc::clone(&shared) };
         let mut reader = BufReader::with_capacity(64 * 1024, reader);
         let hello = writer.write_all(&HELLO).and_then(|()| writer.flush());
         let offers = match read_packet(&mut reader) {
@@ -55,14 +66,16 @@ impl Session {
             Err(failure) => return Err(Failure::Lost(why(&failure, &last_words()).into())),
         };
         hello?;
-        let shared = Arc::<Shared>::default();
         let of_reader = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("sftp-reader".into());
         let thread = thread.spawn(move || {
             let failure = of_reader.read(&mut reader);
-            of_reader.end(&why(&failure, &last_words()));
+            let why = why(&failure, &last_words());
+            of_reader.lock().unread = true;
+            of_reader.end(&why);
         })?;
-        Ok(Session { writer: Mutex::new(Some(Box::new(writer))), shared, reader: Some(thread), offers })
+        let writer: Box<dyn Write + Send> = Box::new(writer);
+        Ok(Session { writer: Mutex::new(Some(writer)), patience, shared, reader: Some(thread), offers })
     }
 
     /// Whether nothing can be asked any more.
@@ -91,8 +104,10 @@ impl Session {
         if written.is_err() {
             *writer = None; // half a packet may be on its way: nothing can follow it
             drop(writer);
-            return Err(self.shared.wait_for_end());
+            let found = self.shared.wait_until(|state| state.lost.is_some());
+            return Err(found.unwrap_or_else(|| self.shared.end("nothing can be sent")));
         }
+        self.shared.moved.fetch_add(1, Ordering::Relaxed);
         Ok(id)
     }
 
@@ -105,9 +120,9 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         *self.writer.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-        self.shared.wait_for_end();
-        // A program may leave another one behind that keeps the pipe open; then the reader is left to it.
-        if let Some(reader) = self.reader.take().filter(|_| self.is_over()) {
+        self.shared.wait_until(|state| state.unread);
+        // Who does not end by itself will be killed, or has left somebody behind who keeps the pipe open.
+        if let Some(reader) = self.reader.take().filter(|_| self.shared.lock().unread) {
             let _ = reader.join(); // a panic there has nothing left to protect
         }
     }
@@ -144,9 +159,10 @@ impl Shared {
         }
     }
 
-    fn end(&self, why: &str) {
+    /// Ends the conversation for everybody who waits; the first reason is the one to tell.
+    fn end(&self, why: &str) -> Failure {
         let mut state = self.lock();
-        state.lost = Some(why.into());
+        let why = Arc::clone(state.lost.get_or_insert_with(|| why.into()));
         for (id, asker) in std::mem::take(&mut state.waiting) {
             if let Some(asker) = asker {
                 let _ = asker.send((id, None));
@@ -154,12 +170,28 @@ impl Shared {
         }
         drop(state);
         self.ended.notify_all();
+        Failure::Lost(why)
     }
 
-    fn wait_for_end(&self) -> Failure {
-        let waited = self.ended.wait_timeout_while(self.lock(), GRACE, |state| state.lost.is_none());
+    /// Waits a moment for something to be so; answers why the conversation is over, if it is.
+    fn wait_until(&self, is_so: impl Fn(&State) -> bool) -> Option<Failure> {
+        let waited = self.ended.wait_timeout_while(self.lock(), GRACE, |state| !is_so(state));
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        Failure::Lost(state.lost.clone().unwrap_or_else(|| "nothing can be sent".into()))
+        state.lost.clone().map(Failure::Lost)
+    }
+}
+
+/// Tells that something has come.
+struct Counted<R> {
+    inner: R,
+    shared: Arc<Shared>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into);
+        self.shared.moved.fetch_add(1, Ordering::Relaxed);
+        read
     }
 }
 
@@ -186,13 +218,22 @@ impl<'s> Exchange<'s> {
 
     /// Waits for the answer to a request of this exchange.
     pub(super) fn wait(&mut self, id: u32) -> Result<Reply, Failure> {
+        let shared = &self.session.shared;
+        let mut moved = shared.moved.load(Ordering::Relaxed);
         loop {
             if let Some(reply) = self.early.remove(&id) {
                 return Ok(reply);
             }
-            match self.receiver.recv() {
+            match self.receiver.recv_timeout(self.session.patience) {
                 Ok((came, Some(reply))) => drop(self.early.insert(came, reply)),
-                _ => return Err(self.session.shared.wait_for_end()),
+                Ok((_, None)) => return Err(shared.end("it was closed")), // the reason is known already
+                Err(_) => {
+                    let before = std::mem::replace(&mut moved, shared.moved.load(Ordering::Relaxed));
+                    if before == moved {
+                        let patience = self.session.patience;
+                        return Err(shared.end(&format!("the server has not answered for {patience:?}")));
+                    }
+                }
             }
         }
     }

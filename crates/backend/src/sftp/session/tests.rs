@@ -4,6 +4,8 @@ use super::*;
 use crate::ErrorKind;
 use std::os::unix::net::UnixStream;
 
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// A conversation with a server that answers hello, reads one request, and sends `answer` made of its id.
 fn after(answer: impl FnOnce([u8; 4]) -> Vec<u8> + Send + 'static) -> Failure {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
@@ -15,7 +17,7 @@ fn after(answer: impl FnOnce([u8; 4]) -> Vec<u8> + Send + 'static) -> Failure {
         // The client may be gone before it has read everything.
         let _ = theirs.write_all(&answer(request[5..9].try_into().unwrap()));
     });
-    let session = Session::begin(ours.try_clone().unwrap(), ours, String::new).unwrap();
+    let session = Session::begin(ours.try_clone().unwrap(), ours, String::new, PATIENCE).unwrap();
     let failure = session.exchange().ask(&Request::Stat("x")).and_then(|reply| reply.attributes());
     server.join().unwrap();
     failure.unwrap_err()
@@ -69,10 +71,26 @@ fn answers_may_come_in_any_order() {
             theirs.write_all(&[&[0, 0, 0, 17, 105, 0, 0, 0, id][..], &size].concat()).unwrap();
         }
     });
-    let session = Session::begin(ours.try_clone().unwrap(), ours, String::new).unwrap();
+    let session = Session::begin(ours.try_clone().unwrap(), ours, String::new, PATIENCE).unwrap();
     let mut exchange = session.exchange();
     let asked = ["x", "y"].map(|path| exchange.send(&Request::Stat(path)).unwrap());
     let sizes = asked.map(|id| exchange.wait(id).unwrap().attributes().unwrap().size);
     assert_eq!(sizes, [Some(0), Some(1)]);
     server.join().unwrap();
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up_by_all_who_wait() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.write_all(&[0, 0, 0, 5, 2, 0, 0, 0, 3]).unwrap();
+    let patience = Duration::from_millis(50);
+    let session = Session::begin(ours.try_clone().unwrap(), ours, String::new, patience).unwrap();
+    let failures = std::thread::scope(|scope| {
+        let waiting =
+            [0; 3].map(|_| scope.spawn(|| session.exchange().ask(&Request::Stat("x")).unwrap_err()));
+        waiting.map(|thread| thread.join().unwrap())
+    });
+    failures.iter().for_each(|failure| is_lost(failure, "the server has not answered for 50ms"));
+    assert!(session.is_over());
+    drop(theirs);
 }
