@@ -115,7 +115,8 @@ fn a_server_killed_in_the_middle_of_a_backup_and_restarted_loses_nothing() {
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.contains("operation successful after"), "{errors}");
+    // Whether something was under way at that moment, and so was tried again, is up to chance.
+    assert!(output.status.success(), "{errors}");
     let over_ssh = |words: &[&str]| tresor.ok(["-o", &option].iter().chain(words));
     assert!(over_ssh(&["dump", "latest", "/stdin"]).stdout == content);
     over_ssh(&["check", "--read-data"]);
