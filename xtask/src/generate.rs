@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The pages: what the program calls them, where they lie.
-const PAGES: [(&str, &str); 3] =
-    [("commands", "commands.md"), ("environment", "environment.md"), ("exit-codes", "exit-codes.md")];
+const PAGES: [(&str, &str); 4] = [
+    ("commands", "commands.md"),
+    ("environment", "environment.md"),
+    ("exit-codes", "exit-codes.md"),
+    ("messages", "messages.schema.json"),
+];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {}

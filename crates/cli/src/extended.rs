@@ -1,12 +1,13 @@
 //! Extended options: `-o namespace.key=value`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::exit::{Failure, Result};
 
 /// An extended option that some backend reads.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, JsonSchema, Serialize)]
 pub(crate) struct Known {
     pub(crate) key: &'static str,
     pub(crate) description: &'static str,

@@ -1,5 +1,6 @@
 //! Feature flags: restic's names are understood, none of them changes what we do.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::environment::Environment;
@@ -7,7 +8,7 @@ use crate::exit::{Failure, Result};
 use crate::ui::Ui;
 
 /// A feature flag of restic.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, JsonSchema, Serialize)]
 pub(crate) struct Flag {
     pub(crate) name: &'static str,
     /// alpha, beta or stable; a stable one stays as it is.

@@ -1,5 +1,6 @@
 //! `cache`: list the local caches, and remove old ones.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -30,8 +31,8 @@ pub(crate) struct Args {
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A cache as `--json` tells of it.
-#[derive(Serialize)]
-struct Message<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message<'a> {
     message_type: &'static str,
     name: &'a str,
     folder: &'a Path,

@@ -1,5 +1,6 @@
 //! `diff`: what differs between two snapshots.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tresor_repo::Repository;
 use tresor_repo::handle::Right;
@@ -24,16 +25,16 @@ pub(crate) struct Args {
 }
 
 /// A path that differs.
-#[derive(Serialize)]
-struct ChangeMessage<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ChangeMessage<'a> {
     message_type: &'static str,
     path: &'a str,
     modifier: &'static str,
 }
 
 /// The differences in numbers.
-#[derive(Serialize)]
-struct Statistics<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Statistics<'a> {
     message_type: &'static str,
     source_snapshot: &'a str,
     target_snapshot: &'a str,
@@ -43,8 +44,8 @@ struct Statistics<'a> {
 }
 
 /// What is on one side only.
-#[derive(Serialize)]
-struct Side {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Side {
     files: u64,
     dirs: u64,
     others: u64,

@@ -1,5 +1,6 @@
 //! `explain`: say what an exit code means and what to do about it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::exit::{Code, Failure, Result};
@@ -14,8 +15,8 @@ pub(crate) struct Args {
 }
 
 /// An exit code as `--json` tells of it.
-#[derive(Serialize)]
-struct Message {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message {
     message_type: &'static str,
     code: u8,
     meaning: &'static str,

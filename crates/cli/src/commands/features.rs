@@ -1,5 +1,6 @@
 //! `features`: list the feature flags of restic that are understood.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::exit::{Failure, Result};
@@ -15,8 +16,8 @@ pub(crate) struct Args {
 }
 
 /// A feature flag as `--json` tells of it.
-#[derive(Serialize)]
-struct Message {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message {
     message_type: &'static str,
     #[serde(flatten)]
     flag: Flag,

@@ -1,7 +1,7 @@
 //! `find`: which snapshots hold a path, or a blob or tree.
 
 mod moment;
-mod packs;
+pub(crate) mod packs;
 
 use tresor_repo::Repository;
 use tresor_repo::handle::Right;

@@ -1,5 +1,6 @@
 //! `init`: make a new repository.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tresor_backend::Full;
 use tresor_repo::Repository;
@@ -11,6 +12,7 @@ use tresor_repo::{Error as RepoError, RepoId};
 use super::secondary::SecondaryFlags;
 use crate::exit::{Failure, Result};
 use crate::session::Session;
+use crate::ui::schema::Id;
 
 /// Make a new repository
 #[derive(clap::Args)]
@@ -91,13 +93,16 @@ pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Re
     }
 }
 
+/// A repository was made.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Initialized<'a> {
+    message_type: &'static str,
+    #[schemars(with = "Id")]
+    id: RepoId,
+    repository: &'a str,
+}
+
 fn tell(session: &Session, id: RepoId, copied: bool) {
-    #[derive(Serialize)]
-    struct Initialized<'a> {
-        message_type: &'static str,
-        id: RepoId,
-        repository: &'a str,
-    }
     let repository = session.global.repo.as_deref().unwrap_or_default();
     if session.ui.is_json() {
         session.ui.json(&Initialized { message_type: "initialized", id, repository });

@@ -1,6 +1,7 @@
 //! `key`: the key files of a repository, each with a password of its own.
 
 use clap::{CommandFactory, Subcommand};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
 use tresor_repo::KeyId;
@@ -11,6 +12,7 @@ use crate::exit::{Failure, Result};
 use crate::password;
 use crate::session::Session;
 use crate::ui::changes::Told;
+use crate::ui::schema::Id;
 use crate::ui::table::Table;
 
 /// Manage the passwords that open the repository
@@ -175,10 +177,11 @@ fn list(session: &Session) -> Result<()> {
     Ok(())
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed<'a> {
+pub(crate) struct Listed<'a> {
     current: bool,
+    #[schemars(with = "Id")]
     id: KeyId,
     user_name: &'a str,
     host_name: &'a str,

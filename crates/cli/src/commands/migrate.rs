@@ -1,5 +1,6 @@
 //! `migrate`: bring a repository to a newer version of its format.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs;
 use tresor_backend::Full;
@@ -30,8 +31,8 @@ pub(crate) struct Args {
 }
 
 /// A migration that fits or was applied, for programs.
-#[derive(Serialize)]
-struct Migration {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Migration {
     message_type: &'static str,
     name: &'static str,
     description: &'static str,

@@ -2,6 +2,7 @@
 
 mod point;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,8 +55,8 @@ pub(crate) struct Args {
 }
 
 /// What `--json` says under our own name once the mount is there.
-#[derive(Serialize)]
-struct Message<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message<'a> {
     message_type: &'static str,
     mountpoint: &'a Path,
 }

@@ -1,5 +1,6 @@
 //! `options`: list the extended options of the backends.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::exit::Result;
@@ -14,8 +15,8 @@ pub(crate) struct Args {
 }
 
 /// An extended option as `--json` tells of it.
-#[derive(Serialize)]
-struct Message {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message {
     message_type: &'static str,
     #[serde(flatten)]
     option: Known,

@@ -1,5 +1,6 @@
 //! `recover`: a snapshot of what no snapshot refers to.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tresor_backend::Full;
 use tresor_repo::lock::ExclusiveLock;
@@ -13,6 +14,7 @@ use crate::exit::Result;
 use crate::session::{Opened, Session};
 use crate::ui::counters::Counting;
 use crate::ui::repair::Teller;
+use crate::ui::schema::Id;
 
 /// Make a snapshot of all trees that no snapshot refers to
 #[derive(clap::Args)]
@@ -22,11 +24,12 @@ pub(crate) struct Args {
 }
 
 /// What was found, for programs.
-#[derive(Serialize)]
-struct Summary {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Summary {
     message_type: &'static str,
     roots: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Id>")]
     snapshot_id: Option<SnapshotId>,
 }
 

@@ -2,6 +2,10 @@
 //!
 //! `cargo xtask generate` writes them into `docs/`; a test says when they are stale.
 
+mod messages;
+#[expect(dead_code, reason = "only described, never made")]
+mod shapes;
+
 use clap::{ArgAction, Command};
 use std::fmt::Write;
 
@@ -11,7 +15,7 @@ use crate::session::Session;
 /// Print a page of the reference (for the manual's makers)
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// commands, environment or exit-codes
+    /// commands, environment, exit-codes or messages
     page: String,
 }
 
@@ -21,6 +25,7 @@ pub(crate) fn run(args: &Args, root: Command, session: &Session) -> Result<()> {
         "commands" => commands(root),
         "environment" => environment(),
         "exit-codes" => exit_codes(),
+        "messages" => messages::schema(),
         page => return Err(crate::exit::Failure::fatal(format!("there is no page {page:?}"))),
     };
     session.ui.raw(page.as_bytes());

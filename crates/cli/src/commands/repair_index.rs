@@ -1,5 +1,6 @@
 //! `repair index`: an index that agrees with the packs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tresor_backend::{FileKind, Full};
 use tresor_repo::check::Finding;
@@ -25,8 +26,8 @@ pub(crate) struct Args {
 }
 
 /// What was mended, for programs.
-#[derive(Serialize)]
-pub(super) struct Summary {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Summary {
     message_type: &'static str,
     index_files_unreadable: u64,
     packs_added: u64,

@@ -1,5 +1,6 @@
 //! `repair packs`: what is good of damaged packs, in new packs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -22,8 +23,8 @@ pub(crate) struct Args {
 }
 
 /// What was saved, for programs.
-#[derive(Serialize)]
-struct Summary {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Summary {
     message_type: &'static str,
     packs: u64,
     packs_missing: u64,

@@ -3,6 +3,7 @@
 mod histogram;
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 use tresor_repo::Repository;
@@ -43,8 +44,8 @@ enum Counting {
 }
 
 /// The numbers as one object; zeros are left out, but for size and snapshots.
-#[derive(Serialize)]
-struct Message {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message {
     total_size: u64,
     #[serde(skip_serializing_if = "is_zero")]
     total_uncompressed_size: u64,

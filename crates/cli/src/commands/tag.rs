@@ -1,5 +1,6 @@
 //! `tag`: change the tags of snapshots.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tresor_backend::Full;
 use tresor_repo::SnapshotId;
@@ -10,6 +11,7 @@ use tresor_snapshot::select::{flatten_tags, parse_tag_list};
 use super::selection::{self, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::{Opened, Session};
+use crate::ui::schema::Id;
 
 /// Change the tags of snapshots
 #[derive(clap::Args)]
@@ -30,15 +32,17 @@ pub(crate) struct Args {
     ids: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Changed {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Changed {
     message_type: &'static str,
+    #[schemars(with = "Id")]
     old_snapshot_id: SnapshotId,
+    #[schemars(with = "Id")]
     new_snapshot_id: SnapshotId,
 }
 
-#[derive(Serialize)]
-struct Summary {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Summary {
     message_type: &'static str,
     changed_snapshots: u64,
 }

@@ -1,5 +1,6 @@
 //! `version`: say which program this is.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::exit::Result;
@@ -15,8 +16,8 @@ pub(crate) struct Args {
     ignored: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Message {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message {
     message_type: &'static str,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! How a backup is shown: status, items, problems, summary.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io;
@@ -11,6 +12,7 @@ use tresor_snapshot::backup::{Added, BackupMonitor, BackupReport, Change, Finish
 use tresor_snapshot::quote::shown;
 
 use super::progress::Status;
+use super::schema::{Id, Moment};
 use super::terminal::printable;
 use super::{Ui, json};
 use crate::causes::chain;
@@ -301,8 +303,8 @@ pub(crate) fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
-#[derive(Serialize)]
-struct StatusMessage {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct StatusMessage {
     message_type: &'static str,
     #[serde(skip_serializing_if = "is_zero")]
     seconds_elapsed: u64,
@@ -323,8 +325,8 @@ struct StatusMessage {
     current_files: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct ItemMessage {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ItemMessage {
     message_type: &'static str,
     action: &'static str,
     item: String,
@@ -352,14 +354,14 @@ impl Default for ItemMessage {
     }
 }
 
-#[derive(Serialize)]
-struct ExcludedMessage<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ExcludedMessage<'a> {
     message_type: &'static str,
     item: &'a str,
 }
 
 /// An error about one item, as `backup` and `restore` report it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub(crate) struct ErrorMessage<'a> {
     message_type: &'static str,
     error: ErrorText<'a>,
@@ -367,8 +369,8 @@ pub(crate) struct ErrorMessage<'a> {
     item: &'a str,
 }
 
-#[derive(Serialize)]
-struct ErrorText<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ErrorText<'a> {
     message: &'a str,
 }
 
@@ -379,8 +381,8 @@ impl<'a> ErrorMessage<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct SummaryMessage {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct SummaryMessage {
     message_type: &'static str,
     files_new: u64,
     files_changed: u64,
@@ -395,9 +397,12 @@ struct SummaryMessage {
     total_files_processed: u64,
     total_bytes_processed: u64,
     total_duration: f64,
+    #[schemars(with = "Moment")]
     backup_start: String,
+    #[schemars(with = "Moment")]
     backup_end: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Id>")]
     snapshot_id: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,

@@ -1,18 +1,22 @@
 //! What became of snapshots, keys and objects, as JSON where restic has only text.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tresor_repo::{KeyId, SnapshotId};
 
 use super::Ui;
+use super::schema::Id;
 
 /// A message of one of these commands.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(tag = "message_type", rename_all = "snake_case")]
 pub(crate) enum Told<'a> {
     /// A snapshot took the place of another, or would; nothing took it if there is no new one.
     Changed {
+        #[schemars(with = "Id")]
         old_snapshot_id: SnapshotId,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Id>")]
         new_snapshot_id: Option<SnapshotId>,
         /// Whether the old one is gone.
         removed: bool,
@@ -20,11 +24,22 @@ pub(crate) enum Told<'a> {
         dry_run: bool,
     },
     /// A snapshot was copied.
-    Copied { source_snapshot_id: SnapshotId, snapshot_id: SnapshotId },
+    Copied {
+        #[schemars(with = "Id")]
+        source_snapshot_id: SnapshotId,
+        #[schemars(with = "Id")]
+        snapshot_id: SnapshotId,
+    },
     /// A snapshot was there already.
-    Skipped { source_snapshot_id: SnapshotId, snapshot_id: SnapshotId },
+    Skipped {
+        #[schemars(with = "Id")]
+        source_snapshot_id: SnapshotId,
+        #[schemars(with = "Id")]
+        snapshot_id: SnapshotId,
+    },
     /// A snapshot was removed, or would be.
     Removed {
+        #[schemars(with = "Id")]
         snapshot_id: SnapshotId,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         dry_run: bool,
@@ -32,13 +47,20 @@ pub(crate) enum Told<'a> {
     /// Part of a snapshot was repaired.
     Repaired { item: &'a str, what: &'a str },
     /// A key file is new.
-    KeyAdded { id: KeyId },
+    KeyAdded {
+        #[schemars(with = "Id")]
+        id: KeyId,
+    },
     /// A key file is gone.
-    KeyRemoved { id: KeyId },
+    KeyRemoved {
+        #[schemars(with = "Id")]
+        id: KeyId,
+    },
     /// Something in the repository: a blob or a file.
     Object {
         #[serde(rename = "type")]
         kind: &'a str,
+        #[schemars(with = "Id")]
         id: String,
     },
     /// The end of it.
@@ -46,7 +68,7 @@ pub(crate) enum Told<'a> {
 }
 
 /// How many.
-#[derive(Serialize, Default)]
+#[derive(JsonSchema, Serialize, Default)]
 pub(crate) struct Counts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) changed_snapshots: Option<u64>,

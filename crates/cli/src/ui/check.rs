@@ -1,5 +1,6 @@
 //! How a check is shown: steps, findings, counters, what to do next.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -11,6 +12,7 @@ use tresor_snapshot::check::{Finding as TreeFinding, TreeProblem};
 
 use super::counters::Counters;
 use super::progress::Ticker;
+use super::schema::Id;
 use super::terminal::printable;
 use super::{Ui, notes};
 use crate::causes::chain;
@@ -217,16 +219,17 @@ impl Monitor for CheckView {
     }
 }
 
-#[derive(Serialize)]
-struct Message<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message<'a> {
     message_type: &'static str,
     message: &'a str,
 }
 
-#[derive(Serialize)]
-struct Summary {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Summary {
     message_type: &'static str,
     num_errors: u64,
+    #[schemars(with = "Option<Vec<Id>>")]
     broken_packs: Option<Vec<PackId>>,
     suggest_repair_index: bool,
     suggest_prune: bool,

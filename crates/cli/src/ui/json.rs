@@ -1,5 +1,6 @@
 //! JSON as Go's encoder writes it, for every message on stdout and stderr.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};
@@ -13,8 +14,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     out
 }
 
-/// One message and a line end.
-pub(crate) fn line<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+/// One message and a line end; every message has a schema.
+pub(crate) fn line<T: Serialize + JsonSchema + ?Sized>(value: &T) -> Vec<u8> {
     let mut out = encode(value);
     out.push(b'\n');
     out

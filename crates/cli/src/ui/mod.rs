@@ -9,6 +9,8 @@ pub(crate) mod check;
 pub(crate) mod counters;
 pub(crate) mod find;
 pub(crate) mod json;
+pub(crate) mod schema;
+pub(crate) mod errors;
 pub(crate) mod ls;
 pub(crate) mod notes;
 pub(crate) mod progress;
@@ -21,6 +23,7 @@ pub(crate) mod snapshots;
 pub(crate) mod forget;
 pub(crate) mod terminal;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +33,7 @@ use tresor_backend::cancel::Reason;
 
 use crate::causes::chain;
 use crate::exit::{Code, Failure};
+use errors::{ExitError, Warning};
 use terminal::Terminal;
 
 /// How to talk.
@@ -104,11 +108,6 @@ impl Ui {
 
     /// An error or warning: stderr, always.
     pub(crate) fn error(&self, text: &str) {
-        #[derive(Serialize)]
-        struct Warning<'a> {
-            message_type: &'static str,
-            message: &'a str,
-        }
         if self.is_json_only() {
             return self.error_json(&Warning { message_type: "warning", message: text.trim_start() });
         }
@@ -120,7 +119,7 @@ impl Ui {
     }
 
     /// A JSON message on stderr.
-    pub(crate) fn error_json<T: Serialize>(&self, message: &T) {
+    pub(crate) fn error_json<T: Serialize + JsonSchema>(&self, message: &T) {
         self.output().flush(&self.cancel);
         let _ = io::stderr().lock().write_all(&json::line(message)); // as above
     }
@@ -164,7 +163,7 @@ impl Ui {
     }
 
     /// A JSON message on stdout, one line.
-    pub(crate) fn json<T: Serialize + ?Sized>(&self, message: &T) {
+    pub(crate) fn json<T: Serialize + JsonSchema + ?Sized>(&self, message: &T) {
         self.write(&json::line(message), false);
     }
 
@@ -213,14 +212,6 @@ impl Ui {
 
     /// Reports why the run ends, in the form the mode asks for.
     pub(crate) fn failure(&self, failure: &Failure) {
-        #[derive(Serialize)]
-        struct ExitError<'a> {
-            message_type: &'static str,
-            code: u8,
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            hint: Option<&'a str>,
-        }
         let hint = failure.hint.filter(|_| self.style.hints);
         if failure.code == Code::BrokenPipe {
         } else if self.style.json {

@@ -1,5 +1,6 @@
 //! How a prune is shown: what it finds, what it decides, how far it is.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 use tresor_backend::{FileKind, FileName};
@@ -254,8 +255,8 @@ pub(crate) fn summary(ui: &Ui, stats: &PruneStats, dry_run: bool) {
     });
 }
 
-#[derive(Serialize)]
-struct SummaryMessage {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct SummaryMessage {
     message_type: &'static str,
     dry_run: bool,
     used: AmountMessage,
@@ -272,14 +273,14 @@ struct SummaryMessage {
     packs: PacksMessage,
 }
 
-#[derive(Serialize)]
-struct AmountMessage {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct AmountMessage {
     blobs: u64,
     bytes: u64,
 }
 
-#[derive(Serialize)]
-struct PacksMessage {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct PacksMessage {
     used: u64,
     partly_used: u64,
     unused: u64,

@@ -1,5 +1,6 @@
 //! How a restore is shown: status, items, problems, summary.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -189,8 +190,8 @@ impl Status for RestoreView {
     }
 }
 
-#[derive(Serialize, Default)]
-struct StatusMessage {
+#[derive(JsonSchema, Serialize, Default)]
+pub(crate) struct StatusMessage {
     message_type: &'static str,
     #[serde(skip_serializing_if = "is_zero")]
     seconds_elapsed: u64,
@@ -227,8 +228,8 @@ impl From<&RestoreCounts> for StatusMessage {
     }
 }
 
-#[derive(Serialize)]
-struct ItemMessage<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ItemMessage<'a> {
     message_type: &'static str,
     action: &'static str,
     item: &'a str,

@@ -8,11 +8,15 @@ use tresor_testkit::{Run, peers};
 
 #[test]
 fn reference_pages_are_fresh() {
-    for page in ["commands", "environment", "exit-codes"] {
+    for (page, file) in [
+        ("commands", "commands.md"),
+        ("environment", "environment.md"),
+        ("exit-codes", "exit-codes.md"),
+        ("messages", "messages.schema.json"),
+    ] {
         let fresh = Run::of(Command::new(TRESOR).args(["reference", page])).ok().text();
-        let stored =
-            fs::read_to_string(peers::project().join(format!("docs/src/reference/{page}.md"))).unwrap();
-        assert!(fresh == stored, "{page}.md is stale: run `cargo xtask generate`");
+        let stored = fs::read_to_string(peers::project().join("docs/src/reference").join(file)).unwrap();
+        assert!(fresh == stored, "{file} is stale: run `cargo xtask generate`");
     }
 }
 

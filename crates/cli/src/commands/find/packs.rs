@@ -1,5 +1,6 @@
 //! The blobs of packs that were asked for, and the packs of blobs that were.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tresor_repo::handle::Right;
@@ -9,6 +10,7 @@ use tresor_snapshot::find::Wanted;
 
 use crate::exit::{Failure, Result};
 use crate::session::Session;
+use crate::ui::schema::Id;
 
 /// Adds what the packs hold: by the index, or by the header of a pack that no index file names.
 ///
@@ -58,11 +60,12 @@ pub(super) fn blobs_of<R: Right>(
 }
 
 /// Where a blob is.
-#[derive(Serialize)]
-struct PackMessage<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct PackMessage<'a> {
     message_type: &'static str,
     object_type: &'static str,
     id: &'a str,
+    #[schemars(with = "Id")]
     pack: PackId,
     offset: u32,
     length: u32,
@@ -70,8 +73,8 @@ struct PackMessage<'a> {
 }
 
 /// A blob that is nowhere.
-#[derive(Serialize)]
-struct NoPackMessage<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct NoPackMessage<'a> {
     message_type: &'static str,
     object_type: &'static str,
     id: &'a str,
