@@ -12,5 +12,6 @@ pub(crate) mod pipe;
 pub(crate) mod tls;
 pub(crate) mod upload;
 
+pub(crate) use options::STUCK_AFTER;
 pub use options::{Options, Proxies};
 pub use tls::{Identity, PemError, Roots};

@@ -228,7 +228,7 @@ impl<S: Service> Objects<S> {
     }
 
     fn pages(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        let failed = |failure: Failure| Error::about(failure.kind(), "list", kind.word()).caused_by(failure);
+        let failed = |failure: Failure| failure.about("list", kind.word());
         let folder = self.key(&format!("{}/", layout::folder(kind)));
         let mut seen = HashSet::new();
         let mut next = None;
@@ -295,9 +295,9 @@ impl<S: Service> Backend for Objects<S> {
         match self.length(FileName::CONFIG) {
             Ok(_) => return Err(Error::new(ErrorKind::AlreadyExists, "create", FileName::CONFIG)),
             Err(failure) if matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::Unusable) => {}
-            Err(failure) => return Err(about("create", &self.shown, failure)),
+            Err(failure) => return Err(failure.about("create", &self.shown)),
         }
-        self.make_ready().map_err(|failure| about("create", &self.shown, failure))
+        self.make_ready().map_err(|failure| failure.about("create", &self.shown))
     }
 
     fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
@@ -310,23 +310,23 @@ impl<S: Service> Backend for Objects<S> {
                 None => self.change(&ask, Some(payload)),
             }
         });
-        saved.map_err(|failure| failed("save", file, failure))
+        saved.map_err(|failure| failure.of_file("save", file))
     }
 
     fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
         download::range(range, into, |bytes| self.get(file, Some(&bytes)), || self.length(file))
-            .map_err(|failure| failed("load", file, failure))
+            .map_err(|failure| failure.of_file("load", file))
     }
 
     fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
         let loaded = self.get(file, None).and_then(|answer| download::whole(answer, at_most, into));
-        loaded.map_err(|failure| failed("load", file, failure))
+        loaded.map_err(|failure| failure.of_file("load", file))
     }
 
     fn stat(&self, file: FileName) -> Result<u64> {
-        self.length(file).map_err(|failure| failed("stat", file, failure))
+        self.length(file).map_err(|failure| failure.of_file("stat", file))
     }
 
     fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
@@ -338,16 +338,8 @@ impl<S: Service> Backend for Objects<S> {
 
     fn remove(&self, file: FileName) -> Result<()> {
         let gone = self.change(&Ask::object(Method::DELETE, self.key_of(file)), None);
-        gone.map_err(|failure| failed("remove", file, failure))
+        gone.map_err(|failure| failure.of_file("remove", file))
     }
-}
-
-fn failed(doing: &'static str, file: FileName, failure: Failure) -> Error {
-    Error::new(failure.kind(), doing, file).caused_by(failure)
-}
-
-fn about(doing: &'static str, what: &str, failure: Failure) -> Error {
-    Error::about(failure.kind(), doing, what).caused_by(failure)
 }
 
 /// The request for `url` with these headers, signed.

@@ -46,39 +46,33 @@ pub struct NotSupported {
 /// [`ErrorKind::Unusable`] if nothing can ever be kept there, with [`NotSupported`] as the cause for a
 /// scheme without a backend.
 pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> {
+    let (shown, network) = (location.to_string(), &options.network);
+    let connections = |usual| options.connections.unwrap_or(usual);
     match location.place() {
-        Place::Local(path) => {
-            Ok(Arc::new(Local::open(path, options.connections.unwrap_or(local::CONNECTIONS))?))
-        }
+        Place::Local(path) => Ok(Arc::new(Local::open(path, connections(local::CONNECTIONS))?)),
         Place::Rest { url } => {
-            let connections = options.connections.unwrap_or(rest::CONNECTIONS);
-            let shown = location.to_string();
-            Ok(Arc::new(Rest::open(url, shown, &options.rest, connections, &options.network)?))
+            let connections = connections(rest::CONNECTIONS);
+            Ok(Arc::new(Rest::open(url, shown, &options.rest, connections, network)?))
         }
         Place::Rclone { remote } => {
-            let connections = options.connections.unwrap_or(rest::CONNECTIONS);
-            let shown = location.to_string();
-            Ok(Arc::new(rclone::open(remote, shown, &options.rclone, connections, &options.network)?))
+            let connections = connections(rest::CONNECTIONS);
+            Ok(Arc::new(rclone::open(remote, shown, &options.rclone, connections, network)?))
         }
         Place::Sftp(place) => {
-            let connections = options.connections.unwrap_or(sftp::CONNECTIONS);
-            let stuck_after = options.sftp.stuck_after.unwrap_or(options.network.stuck_after);
+            let stuck_after = options.sftp.stuck_after.unwrap_or(network.stuck_after);
             let sftp = sftp::Options { stuck_after: Some(stuck_after), ..options.sftp.clone() };
-            Ok(Arc::new(Sftp::open(place, location.to_string(), &sftp, connections)?))
+            Ok(Arc::new(Sftp::open(place, shown, &sftp, connections(sftp::CONNECTIONS))?))
         }
-        Place::S3(place) => {
-            let connections = options.connections.unwrap_or(object::CONNECTIONS);
-            s3::open(place, location.to_string(), &options.s3, connections, &options.network)
-        }
+        Place::S3(place) => s3::open(place, shown, &options.s3, connections(object::CONNECTIONS), network),
         Place::Bucket { store: Store::Azure, name, prefix } => {
-            let connections = options.connections.unwrap_or(object::CONNECTIONS);
-            azure::open(name, prefix, location.to_string(), &options.azure, connections, &options.network)
+            let connections = connections(object::CONNECTIONS);
+            azure::open(name, prefix, shown, &options.azure, connections, network)
         }
         Place::Bucket { store: Store::Gs, name, prefix } => {
-            let connections = options.connections.unwrap_or(object::CONNECTIONS);
-            gs::open(name, prefix, location.to_string(), &options.gs, connections, &options.network)
+            let connections = connections(object::CONNECTIONS);
+            gs::open(name, prefix, shown, &options.gs, connections, network)
         }
-        _ => Err(Error::about(ErrorKind::Unusable, "open", location.to_string())
+        _ => Err(Error::about(ErrorKind::Unusable, "open", shown)
             .caused_by(NotSupported { scheme: location.scheme() })),
     }
 }

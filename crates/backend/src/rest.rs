@@ -175,9 +175,9 @@ impl Backend for Rest {
         match self.length(FileName::CONFIG) {
             Ok(_) => return Err(Error::new(ErrorKind::AlreadyExists, "create", FileName::CONFIG)),
             Err(failure) if failure.kind() == ErrorKind::NotFound => {}
-            Err(failure) => return Err(about("create", &self.shown, failure)),
+            Err(failure) => return Err(failure.about("create", &self.shown)),
         }
-        self.change(Method::POST, "?create=true").map_err(|failure| about("create", &self.shown, failure))
+        self.change(Method::POST, "?create=true").map_err(|failure| failure.about("create", &self.shown))
     }
 
     fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
@@ -189,24 +189,24 @@ impl Backend for Rest {
             ErrorKind::Denied if self.length(file).is_ok() => {
                 Error::new(ErrorKind::AlreadyExists, "save", file)
             }
-            _ => failed("save", file, failure),
+            _ => failure.of_file("save", file),
         })
     }
 
     fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
         download::range(range, into, |bytes| self.get(file, Some(bytes)), || self.length(file))
-            .map_err(|failure| failed("load", file, failure))
+            .map_err(|failure| failure.of_file("load", file))
     }
 
     fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
         let loaded = self.get(file, None).and_then(|answer| download::whole(answer, at_most, into));
-        loaded.map_err(|failure| failed("load", file, failure))
+        loaded.map_err(|failure| failure.of_file("load", file))
     }
 
     fn stat(&self, file: FileName) -> Result<u64> {
-        self.length(file).map_err(|failure| failed("stat", file, failure))
+        self.length(file).map_err(|failure| failure.of_file("stat", file))
     }
 
     fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
@@ -217,14 +217,6 @@ impl Backend for Rest {
     }
 
     fn remove(&self, file: FileName) -> Result<()> {
-        self.change(Method::DELETE, &path(file)).map_err(|failure| failed("remove", file, failure))
+        self.change(Method::DELETE, &path(file)).map_err(|failure| failure.of_file("remove", file))
     }
-}
-
-fn failed(doing: &'static str, file: FileName, failure: Failure) -> Error {
-    Error::new(failure.kind(), doing, file).caused_by(failure)
-}
-
-fn about(doing: &'static str, what: &str, failure: Failure) -> Error {
-    Error::about(failure.kind(), doing, what).caused_by(failure)
 }

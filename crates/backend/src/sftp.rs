@@ -1,13 +1,14 @@
 //! The SFTP backend: a repository in a folder behind the user's own `ssh`.
 //!
-//! Another program that speaks SFTP can stand in for it. One program, one conversation, many requests under way at once. When it is lost, calls fail as temporary and
-//! the next one connects again. The protocol is our own (docs/adr/0012-our-own-sftp.md); ssh does the rest.
+//! Another program that speaks SFTP can stand in for it. One program, one conversation, many requests under way at
+//! once. When it is lost, calls fail as temporary and the next one connects again. The protocol is our own
+//! (docs/adr/0012-our-own-sftp.md); ssh does the rest.
 
 use crate::child::{Child, Listener};
-use crate::location;
 use crate::{
     Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout,
 };
+use crate::{location, net};
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -35,9 +36,6 @@ use wire::{LONGEST_CONTENT, Request, USUAL_CONTENT};
 
 /// How many calls run at once unless told otherwise.
 pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
-
-/// How long nothing may come or go unless told otherwise.
-const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// How the server is reached.
 #[derive(Clone, Default)]
@@ -121,7 +119,7 @@ impl Sftp {
             shown,
             program,
             listener: options.listener.clone(),
-            stuck_after: options.stuck_after.unwrap_or(STUCK_AFTER),
+            stuck_after: options.stuck_after.unwrap_or(net::STUCK_AFTER),
             connections,
             replaces: AtomicBool::new(false),
             current: Mutex::new(None),

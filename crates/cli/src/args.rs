@@ -190,18 +190,22 @@ fn not_empty(path: &PathBuf) -> bool {
 }
 
 #[cfg(test)]
+impl Global {
+    /// What a command line with only these flags says.
+    pub(crate) fn of_flags(flags: &[&str]) -> Self {
+        use clap::{Args, Command, FromArgMatches};
+        let line = Global::augment_args(Command::new("tresor"));
+        let matches = line.get_matches_from([&["tresor"], flags].concat());
+        Global::from_arg_matches(&matches).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Only {
-        #[command(flatten)]
-        global: Global,
-    }
 
     fn settle(args: &[&str], environment: Environment) -> Result<Global> {
-        Only::parse_from([&["tresor"], args].concat()).global.settle(&environment)
+        Global::of_flags(args).settle(&environment)
     }
 
     #[test]

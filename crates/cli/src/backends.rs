@@ -144,17 +144,10 @@ fn proxies(environment: &Environment) -> Proxies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
     use std::sync::Arc;
 
-    #[derive(Parser)]
-    struct Only {
-        #[command(flatten)]
-        global: Global,
-    }
-
     fn options(args: &[&str], environment: Environment) -> Result<Options> {
-        let global = Only::parse_from([&["tresor"], args].concat()).global;
+        let global = Global::of_flags(args);
         let extended = Extended::parse(&global.options)?;
         let scheme = if args.iter().any(|word| word.starts_with("sftp.")) { "sftp" } else { "rest" };
         super::options(scheme, &extended, &global, &environment, &(Arc::new(|_: &str| {}) as Listener))

@@ -89,15 +89,7 @@ mod tests {
     #[test]
     fn unknown_names_and_odd_values_are_refused() {
         let check = |text: &str| {
-            let style = Style {
-                verbosity: 1,
-                json: false,
-                json_replaces_text: false,
-                fps: None,
-                terminal: None,
-                stdout_is_terminal: false,
-                hints: false,
-            };
+            let style = Style::plain(1);
             let ui = Ui::new(style, tresor_backend::Cancel::new());
             check(&Environment::from([("RESTIC_FEATURES", text)]), &ui).map_err(|failure| failure.message)
         };

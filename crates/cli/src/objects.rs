@@ -10,7 +10,7 @@ use crate::exit::{Failure, Result};
 use crate::{gonumber, units};
 
 /// The variables that say who we are to S3 services, and how to find that out.
-const S3_VARIABLES: [&str; 23] = [
+const S3_VARIABLES: [&str; 24] = [
     "AWS_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -34,6 +34,7 @@ const S3_VARIABLES: [&str; 23] = [
     "MINIO_ROOT_PASSWORD",
     "MINIO_ROOT_USER",
     "MINIO_SECRET_KEY",
+    "MINIO_SHARED_CREDENTIALS_FILE",
 ];
 
 /// The options of S3.
@@ -41,10 +42,8 @@ const S3_VARIABLES: [&str; 23] = [
 /// # Errors
 /// An extended option that makes no sense.
 pub(crate) fn s3(values: &BTreeMap<&str, &str>, environment: &Environment) -> Result<s3::Options> {
-    for number in ["retries"] {
-        if let Some(text) = values.get(number) {
-            gonumber::uint(text).map_err(Failure::plain)?;
-        }
+    if let Some(text) = values.get("retries") {
+        gonumber::uint(text).map_err(Failure::plain)?;
     }
     if let Some(text) = values.get("restore-days") {
         gonumber::int(text).map_err(Failure::plain)?;
@@ -74,7 +73,7 @@ pub(crate) fn s3(values: &BTreeMap<&str, &str>, environment: &Environment) -> Re
         list_v1: flag(values, "list-objects-v1")?,
         storage_class: text(values, "storage-class"),
         role: role(environment),
-        surroundings: surroundings(environment, &S3_VARIABLES, &["MINIO_SHARED_CREDENTIALS_FILE"]),
+        surroundings: surroundings(environment, &S3_VARIABLES),
     })
 }
 
@@ -131,7 +130,7 @@ pub(crate) fn azure(values: &BTreeMap<&str, &str>, environment: &Environment) ->
         endpoint_suffix: variable(environment, "AZURE_ENDPOINT_SUFFIX"),
         service_url: None,
         access_tier,
-        surroundings: surroundings(environment, &AZURE_VARIABLES, &[]),
+        surroundings: surroundings(environment, &AZURE_VARIABLES),
     })
 }
 
@@ -145,7 +144,6 @@ pub(crate) fn gs(values: &BTreeMap<&str, &str>, environment: &Environment) -> gs
         surroundings: surroundings(
             environment,
             &["GOOGLE_APPLICATION_CREDENTIALS", "HOME", "XDG_CONFIG_HOME"],
-            &[],
         ),
     }
 }
@@ -163,10 +161,9 @@ fn variable(environment: &Environment, name: &str) -> Option<String> {
 }
 
 /// Copies of these variables, and the user's home folder.
-fn surroundings(environment: &Environment, names: &[&str], more: &[&str]) -> Surroundings {
-    let names = names.iter().chain(more);
+fn surroundings(environment: &Environment, names: &[&str]) -> Surroundings {
     let variables: HashMap<String, String> =
-        names.filter_map(|&name| Some((name.to_owned(), variable(environment, name)?))).collect();
+        names.iter().filter_map(|&name| Some((name.to_owned(), variable(environment, name)?))).collect();
     Surroundings { variables, home: environment.get("HOME").map(Into::into) }
 }
 

@@ -1,7 +1,7 @@
 //! Why a request failed, and whether that may pass.
 
-use crate::ErrorKind;
 pub(crate) use crate::shown::escaped;
+use crate::{Error, ErrorKind, FileName};
 use ::http::StatusCode;
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -70,6 +70,16 @@ impl Failure {
             Some(cause) => Failure::Untrusted(format!("the server's certificate is not accepted: {cause}")),
             None => Failure::Transport(text),
         }
+    }
+
+    /// The error of a call about one file, with this as its cause.
+    pub(crate) fn of_file(self, doing: &'static str, file: FileName) -> Error {
+        Error::new(self.kind(), doing, file).caused_by(self)
+    }
+
+    /// The error of a call about something else, with this as its cause.
+    pub(crate) fn about(self, doing: &'static str, what: &str) -> Error {
+        Error::about(self.kind(), doing, what).caused_by(self)
     }
 
     /// What a caller can do about it.

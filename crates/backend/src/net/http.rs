@@ -151,20 +151,22 @@ impl Http {
                 Err(error) => Failure::Here(error),
             }
         };
-        self.runtime
-            .block_on(watch.guard(async {
-                tokio::select! {
-                    response = self.answer(request) => match response {
-                    // It has not seen what it says it has saved.
-                    Ok(response) if response.status().is_success() && !all_sent.get() => {
-                        Err(Failure::Answer("came before everything was sent"))
-                    }
-                    response => response,
-                },
-                    failure = fed => Err(failure),
-                }
-            }))?
-            .map(|response| Answer::new(self, response))
+        let answered = async {
+            let response = self.answer(request).await?;
+            match response.status().is_success() && !all_sent.get() {
+                // It has not seen what it says it has saved.
+                true => Err(Failure::Answer("came before everything was sent")),
+                false => Ok(response),
+            }
+        };
+        let first = async {
+            tokio::select! {
+                response = answered => response,
+                failure = fed => Err(failure),
+            }
+        };
+        let response = self.runtime.block_on(watch.guard(first))??;
+        Ok(Answer::new(self, response))
     }
 }
 
@@ -253,21 +255,13 @@ impl<'a> Answer<'a> {
 
     /// Reads the rest, if it is short, so that the connection can be used again.
     pub(crate) fn finish(mut self) {
-        let until = Instant::now() + SAYING;
-        let mut read = 0;
-        while read < SAID
-            && Instant::now() < until
-            && let Ok(piece) = self.next_piece()
-            && !piece.is_empty()
-        {
-            read += piece.len();
-        }
+        drop(self.said());
     }
 
     /// Reads exactly `length` bytes into `into`.
     ///
     /// # Errors
-    /// An end before that is [`io::ErrorKind::UnexpectedEof`] in a [`Failure::Here`].
+    /// [`Failure::Answer`] if it ends before that.
     pub(crate) fn read_into(
         &mut self,
         length: usize,

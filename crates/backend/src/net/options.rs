@@ -4,6 +4,9 @@ use super::tls::{Identity, Roots};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What makes no progress for so long has failed, unless told otherwise.
+pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
+
 /// What holds for every request to a server.
 #[derive(Clone)]
 pub struct Options {
@@ -28,7 +31,7 @@ impl Default for Options {
             identity: None,
             insecure_tls: false,
             user_agent: concat!("tresor/", env!("CARGO_PKG_VERSION")).to_owned(),
-            stuck_after: Duration::from_secs(5 * 60),
+            stuck_after: STUCK_AFTER,
             proxies: Proxies::default(),
         }
     }

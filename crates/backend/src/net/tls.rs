@@ -6,10 +6,10 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Authorities whose word on servers is believed.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Roots(Vec<CertificateDer<'static>>);
 
 /// Why the text of a certificate file is of no use.
@@ -68,18 +68,12 @@ impl Identity {
 /// A key that does not belong to its certificate.
 pub(crate) fn config(options: &super::Options) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = if options.insecure_tls {
-        Arc::new(BelieveAll(Arc::clone(&provider)))
-    } else {
-        let roots = Arc::new(store(options.roots.as_ref()));
-        if roots.is_empty() {
-            Arc::new(BelieveNone)
-        } else {
-            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?
-        }
-    };
+    let verifier = Arc::new(Verifier {
+        provider: Arc::clone(&provider),
+        insecure: options.insecure_tls,
+        roots: options.roots.clone(),
+        made: OnceLock::new(),
+    });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -102,20 +96,45 @@ fn store(roots: Option<&Roots>) -> RootCertStore {
     store
 }
 
-/// For `--insecure-tls`: any certificate will do, but the handshake must still be its owner's.
+/// Whether a server is who it should be. The handshake must be the certificate's owner's in any case.
+///
+/// The authorities are read when the first server shows a certificate: plain HTTP needs none.
 #[derive(Debug)]
-struct BelieveAll(Arc<CryptoProvider>);
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// For `--insecure-tls`: any certificate will do.
+    insecure: bool,
+    roots: Option<Roots>,
+    /// None on a machine without any authorities: nobody is believed.
+    made: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+}
 
-impl ServerCertVerifier for BelieveAll {
+impl Verifier {
+    fn authorities(&self) -> Option<&WebPkiServerVerifier> {
+        let make = || {
+            let roots = Arc::new(store(self.roots.as_ref()));
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider)).build().ok()
+        };
+        self.made.get_or_init(make).as_deref()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        if self.insecure {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match self.authorities() {
+            Some(authorities) => authorities.verify_server_cert(certificate, chain, name, ocsp, now),
+            None => Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)),
+        }
     }
 
     fn verify_tls12_signature(
@@ -124,7 +143,7 @@ impl ServerCertVerifier for BelieveAll {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -134,50 +153,11 @@ impl ServerCertVerifier for BelieveAll {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// For a machine without any authorities: plain HTTP still works, TLS says why it does not.
-#[derive(Debug)]
-struct BelieveNone;
-
-impl ServerCertVerifier for BelieveNone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

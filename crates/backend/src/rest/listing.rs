@@ -3,7 +3,7 @@
 use super::{CONNECTIONS, Rest, SERVER, folder};
 use crate::net::failure::Failure;
 use crate::net::http::Answer;
-use crate::{Error, ErrorKind, FileKind, FileName, Id, Listed, Result};
+use crate::{ErrorKind, FileKind, FileName, Id, Listed, Result};
 use ::http::StatusCode;
 use reqwest::Method;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ enum Entry {
 
 /// Tells `each` of the files of `kind`.
 pub(super) fn list(rest: &Rest, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-    let failed = |failure: Failure| Error::about(failure.kind(), "list", kind.word()).caused_by(failure);
+    let failed = |failure: Failure| failure.about("list", kind.word());
     let answer = rest.http.fetch(rest.request(Method::GET, &folder(kind))).map_err(failed)?;
     if answer.status() == StatusCode::NOT_FOUND && !is_rclone(&answer) {
         return Ok(()); // the folder was never made
@@ -78,9 +78,7 @@ fn ask_for_sizes(
             match size.unwrap_or(Err(Failure::Answer("was lost"))) {
                 Ok(size) => each(Listed { id: *id, size })?,
                 Err(failure) if failure.kind() == ErrorKind::NotFound => {}
-                Err(failure) => {
-                    return Err(Error::about(failure.kind(), "list", kind.word()).caused_by(failure));
-                }
+                Err(failure) => return Err(failure.about("list", kind.word())),
             }
         }
     }

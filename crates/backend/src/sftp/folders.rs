@@ -156,12 +156,13 @@ fn list_files(
             let asked = asked.collect::<Result<Vec<_>, _>>()?;
             for ((id, _), asked) in some.iter().zip(asked) {
                 match exchange.wait(asked)?.attributes() {
-                    Ok(Attributes { size: Some(size), mode }) => {
-                        if (Attributes { size: Some(size), mode }).is_file() != Some(false) {
-                            each(Listed { id: *id, size }).map_err(Ended::Listener)?;
+                    Ok(found) => match found.size {
+                        Some(_) if found.is_file() == Some(false) => {}
+                        Some(size) => each(Listed { id: *id, size }).map_err(Ended::Listener)?,
+                        None => {
+                            return Err(Failure::Malformed("it does not tell the length of a file").into());
                         }
-                    }
-                    Ok(_) => return Err(Failure::Malformed("it does not tell the length of a file").into()),
+                    },
                     Err(failure) if failure.is_not_found() => {} // removed since: locks come and go
                     Err(failure) => return Err(failure.into()),
                 }

@@ -130,15 +130,7 @@ impl Source {
         let mut global = global.settle(&environment).ok()?;
         global.no_lock = true;
         global.json = false;
-        let style = Style {
-            verbosity: 0,
-            json: false,
-            json_replaces_text: false,
-            fps: None,
-            terminal: None,
-            stdout_is_terminal: false,
-            hints: false,
-        };
+        let style = Style::plain(0);
         let (ui, cancel) = (Arc::new(Ui::new(style, Cancel::new())), Cancel::new());
         let session = Session::new(self.program, global, environment, ui, cancel).ok()?;
         if !session.password_needs_nobody() {

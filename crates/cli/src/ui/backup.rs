@@ -415,15 +415,7 @@ mod tests {
     use tresor_backend::Cancel;
 
     fn status(found: &[(u64, u64)]) -> String {
-        let style = Style {
-            verbosity: 1,
-            json: false,
-            json_replaces_text: false,
-            fps: None,
-            terminal: None,
-            stdout_is_terminal: false,
-            hints: false,
-        };
+        let style = Style::plain(1);
         let view = BackupView::new(Arc::new(Ui::new(style, Cancel::new())));
         found.iter().for_each(|(files, bytes)| view.scanned(*files, *bytes));
         view.scan_finished();

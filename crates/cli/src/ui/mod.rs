@@ -54,6 +54,21 @@ pub(crate) struct Style {
     pub(crate) hints: bool,
 }
 
+impl Style {
+    /// Text for a file or a pipe.
+    pub(crate) fn plain(verbosity: u8) -> Self {
+        Style {
+            verbosity,
+            json: false,
+            json_replaces_text: false,
+            fps: None,
+            terminal: None,
+            stdout_is_terminal: false,
+            hints: false,
+        }
+    }
+}
+
 /// The voice of the program.
 pub(crate) struct Ui {
     pub(crate) style: Style,
