@@ -9,7 +9,7 @@ use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, ascii, dial,
 use crate::net::failure::{Failure, kind_of};
 use crate::net::http::Http;
 use crate::{Backend, Error, ErrorKind, FileKind, Result, location, net};
-use ::http::header::HeaderName;
+use ::http::header::{HeaderName, HeaderValue};
 use ::http::{Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +31,7 @@ pub use role::Role;
 
 const HASH: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
 const STORAGE_CLASS: HeaderName = HeaderName::from_static("x-amz-storage-class");
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 /// The region of those who have none.
@@ -164,6 +165,8 @@ impl Service for S3 {
         headers.insert(HASH, ascii(&hex(&hash)));
         if ask.payload.is_some() {
             headers.insert(CHECKSUM, ascii(&STANDARD.encode(hash)));
+            // Buckets with object lock insist on hearing which checksum it is.
+            headers.insert(ALGORITHM, HeaderValue::from_static("SHA256"));
         }
         signed(http, ask, &url, headers, signer.as_ref(), credentials::failure)
     }

@@ -5,7 +5,11 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tresor_backend::object::s3;
-use tresor_backend::{Backend, ErrorKind, FileKind, FileName, Location, Options, Payload, conformance, open};
+use tresor_backend::retry::Retry;
+use tresor_backend::{
+    Backend, Cancel, ErrorKind, FileKind, FileName, Location, ManualClock, Options, Payload, conformance,
+    open,
+};
 use tresor_testkit::servers::{self, AZURE_ACCOUNT, S3_KEY, Server};
 
 fn s3_options([id, secret]: [&str; 2]) -> Options {
@@ -29,7 +33,9 @@ fn conforms_at(scheme: &str, parted_by: &str, options: &Options) {
             number if number % 4 == 0 => format!("own-bucket-{number}{parted_by}"),
             number => format!("bucket{parted_by}deep/er {number}"),
         };
-        at(&format!("{scheme}{place}"), options)
+        // rclone removes a folder that is empty for a moment from under who saves there.
+        let clock = Arc::new(ManualClock::default());
+        Arc::new(Retry::new(at(&format!("{scheme}{place}"), options), Cancel::new()).with_clock(clock, 1))
     });
 }
 
@@ -171,4 +177,29 @@ fn a_role_is_taken_on_where_it_is_given_out() {
     });
     let error = at(&location, &options).stat(FileName::CONFIG).unwrap_err();
     assert!(!error.kind().is_temporary(), "{error:?}");
+}
+
+/// What is put into such a bucket has to say which checksum it carries, and stays for a while.
+#[test]
+fn a_bucket_with_object_lock_takes_our_files() {
+    let server = servers::moto();
+    tell(&server, "PUT /locked", "x-amz-bucket-object-lock-enabled: true\r\n", "");
+    let rule = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+                <Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>";
+    tell(&server, "PUT /locked?object-lock", "", rule);
+    let backend = at(&format!("s3:http://{}/locked", server.address), &s3_options(S3_KEY));
+    backend.create().unwrap();
+    backend.save(FileName::CONFIG, &Payload::from(&b"config"[..])).unwrap();
+    assert_eq!(backend.stat(FileName::CONFIG).unwrap(), 6);
+}
+
+/// Tells a server something without any signature.
+fn tell(server: &Server, what: &str, headers: &str, body: &str) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    let host = format!("Host: {}\r\nConnection: close\r\nContent-Length: {}", server.address, body.len());
+    write!(stream, "{what} HTTP/1.1\r\n{host}\r\n{headers}\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
