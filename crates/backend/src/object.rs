@@ -1,7 +1,7 @@
-//! Files as objects in the buckets of S3, Azure and Google: what the three have in common.
+//! Files as objects in the buckets of S3, Azure, Google and Swift: what they have in common.
 //!
-//! A service is five requests to us: put, get, head, delete, list. [`s3`], [`azure`] and [`gs`] say how theirs look
-//! and what their refusals mean ([`Service`]); [`Objects`] does the rest over [`crate::net`]. Listings are complete or
+//! A service is five requests to us: put, get, head, delete, list. [`s3`], [`azure`], [`gs`] and [`swift`] say how
+//! theirs look and what their refusals mean ([`Service`]); [`Objects`] does the rest over [`crate::net`]. Listings are complete or
 //! an error. The layout is that of a folder ([`crate::layout`]).
 
 use crate::net::failure::Failure;
@@ -24,7 +24,9 @@ pub mod azure;
 mod encode;
 pub mod environment;
 pub mod gs;
+mod keystone;
 pub mod s3;
+pub mod swift;
 mod xml;
 
 /// How many calls run at once unless told otherwise.
@@ -123,6 +125,10 @@ trait Service: Send + Sync {
     fn frame(&self, _: &mut Ask) -> Option<(Vec<u8>, Vec<u8>)> {
         None
     }
+    /// Whether the answer to a save says that what was sent has arrived.
+    fn confirm(&self, _: &Ask, _: &Answer<'_>) -> Outcome<()> {
+        Ok(())
+    }
     /// The request for an object or a part of it, without its range.
     fn get(&self, key: String) -> Ask {
         Ask::object(Method::GET, key)
@@ -189,6 +195,7 @@ impl<S: Service> Objects<S> {
     /// Asks for a change. Some services begin a success before they know, and tell the failure in its body.
     fn change(&self, ask: &Ask, payload: Option<&Payload<'_>>) -> Outcome<()> {
         let mut answer = self.ask(ask, payload)?;
+        self.service.confirm(ask, &answer)?;
         let said = answer.said();
         if said.windows(6).any(|window| window == b"<Error") {
             let (method, headers) = (ask.method.clone(), answer.headers().clone());

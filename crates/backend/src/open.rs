@@ -2,7 +2,7 @@
 
 use crate::local::{self, Local};
 use crate::location::{Place, Store};
-use crate::object::{self, azure, gs, s3};
+use crate::object::{self, azure, gs, s3, swift};
 use crate::rest::{self, Rest};
 use crate::sftp::{self, Sftp};
 use crate::{Backend, Error, ErrorKind, Location, Result, net, rclone};
@@ -28,6 +28,8 @@ pub struct Options {
     pub azure: azure::Options,
     /// What can be chosen about Google Cloud Storage.
     pub gs: gs::Options,
+    /// What can be chosen about Swift.
+    pub swift: swift::Options,
 }
 
 /// No backend for this scheme has been built yet.
@@ -72,6 +74,10 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
             let connections = connections(object::CONNECTIONS);
             gs::open(name, prefix, shown, &options.gs, connections, network)
         }
+        Place::Bucket { store: Store::Swift, name, prefix } => {
+            let connections = connections(object::CONNECTIONS);
+            swift::open(name, prefix, shown, &options.swift, connections, network)
+        }
         _ => Err(Error::about(ErrorKind::Unusable, "open", shown)
             .caused_by(NotSupported { scheme: location.scheme() })),
     }
@@ -92,10 +98,10 @@ mod tests {
         let default = open(&Location::local(folder.path()), &Options::default()).unwrap();
         assert_eq!(default.capabilities().connections, 2);
 
-        let remote = Location::parse(OsStr::new("swift:container:/")).unwrap();
+        let remote = Location::parse(OsStr::new("b2:bucket")).unwrap();
         let error = open(&remote, &options).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unusable);
-        assert_eq!(error.to_string(), "cannot open swift:container:/");
-        assert!(error.source().unwrap().to_string().contains("`swift` is not supported yet"));
+        assert_eq!(error.to_string(), "cannot open b2:bucket");
+        assert!(error.source().unwrap().to_string().contains("`b2` is not supported yet"));
     }
 }

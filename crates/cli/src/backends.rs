@@ -40,6 +40,7 @@ pub(crate) fn options(
         s3: own.of("s3", |values| objects::s3(values, environment))?,
         azure: own.of("azure", |values| objects::azure(values, environment))?,
         gs: own.of("gs", |values| Ok(objects::gs(values, environment)))?,
+        swift: own.of("swift", |_| Ok(objects::swift(environment)))?,
     })
 }
 

@@ -49,6 +49,7 @@ pub(crate) const KNOWN: &[Known] = &[
     known("sftp.args", "further arguments for ssh, split like a command (not with sftp.command)"),
     known("sftp.command", "the command to start in the place of ssh, split at spaces outside of quotes"),
     known("sftp.connections", "how many operations run at once (default: 5)"),
+    known("swift.connections", "how many operations run at once (default: 5)"),
 ];
 
 const fn known(key: &'static str, description: &'static str) -> Known {

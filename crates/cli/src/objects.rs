@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use tresor_backend::object::environment::Surroundings;
 use tresor_backend::object::s3::{self, Lookup, Role};
-use tresor_backend::object::{azure, gs};
+use tresor_backend::object::{azure, gs, swift};
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
@@ -145,6 +145,39 @@ pub(crate) fn gs(values: &BTreeMap<&str, &str>, environment: &Environment) -> gs
             environment,
             &["GOOGLE_APPLICATION_CREDENTIALS", "HOME", "XDG_CONFIG_HOME"],
         ),
+    }
+}
+
+/// The variables that say who we are to OpenStack, and where to log in.
+const SWIFT_VARIABLES: [&str; 21] = [
+    "OS_APPLICATION_CREDENTIAL_ID",
+    "OS_APPLICATION_CREDENTIAL_NAME",
+    "OS_APPLICATION_CREDENTIAL_SECRET",
+    "OS_AUTH_TOKEN",
+    "OS_AUTH_URL",
+    "OS_PASSWORD",
+    "OS_PROJECT_DOMAIN_ID",
+    "OS_PROJECT_DOMAIN_NAME",
+    "OS_PROJECT_NAME",
+    "OS_REGION_NAME",
+    "OS_STORAGE_URL",
+    "OS_TENANT_ID",
+    "OS_TENANT_NAME",
+    "OS_TRUST_ID",
+    "OS_USERNAME",
+    "OS_USER_DOMAIN_ID",
+    "OS_USER_DOMAIN_NAME",
+    "OS_USER_ID",
+    "ST_AUTH",
+    "ST_KEY",
+    "ST_USER",
+];
+
+/// The options of Swift.
+pub(crate) fn swift(environment: &Environment) -> swift::Options {
+    swift::Options {
+        surroundings: surroundings(environment, &SWIFT_VARIABLES),
+        policy: variable(environment, "SWIFT_DEFAULT_CONTAINER_POLICY").filter(|policy| !policy.is_empty()),
     }
 }
 

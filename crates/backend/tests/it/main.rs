@@ -10,4 +10,5 @@ mod object;
 mod rest;
 mod tls;
 mod scripted_s3;
+mod swift;
 mod sftp;

@@ -129,6 +129,22 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AZURE_FORCE_CLI_CREDENTIAL", "Azure: ask the program `az` for a token, and nobody else"),
     ("GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_ACCESS_TOKEN", "Google: the file of an account, or a token"),
     ("GOOGLE_PROJECT_ID", "Google: the project of a bucket that `init` makes"),
+    ("OS_AUTH_URL, OS_REGION_NAME", "Swift: where to log in (versions 2 and 3), and the region of the store"),
+    (
+        "OS_USERNAME, OS_USER_ID, OS_PASSWORD, OS_USER_DOMAIN_NAME, OS_USER_DOMAIN_ID",
+        "Swift: the user, by name or id, and the user's domain",
+    ),
+    (
+        "OS_PROJECT_NAME, OS_TENANT_NAME, OS_TENANT_ID, OS_PROJECT_DOMAIN_NAME, OS_PROJECT_DOMAIN_ID, OS_TRUST_ID",
+        "Swift: the project (tenant), by name or id, and its domain; or a trust",
+    ),
+    (
+        "OS_APPLICATION_CREDENTIAL_ID, …_NAME, …_SECRET",
+        "Swift: an application credential instead of a password",
+    ),
+    ("OS_STORAGE_URL, OS_AUTH_TOKEN", "Swift: a token that somebody else got, and what it is for"),
+    ("ST_AUTH, ST_USER, ST_KEY", "Swift: where to log in by version 1, the user, the key"),
+    ("SWIFT_DEFAULT_CONTAINER_POLICY", "Swift: the storage policy of a container that `init` makes"),
     ("TMPDIR", "folder of temporary files (default: /tmp)"),
     ("XDG_CACHE_HOME, HOME", "where the caches are if nothing else says so"),
     ("TZ", "the local time zone: of all times printed, and stored in snapshots and nodes"),

@@ -8,3 +8,4 @@ mod rclone;
 mod object;
 mod rest;
 mod sftp;
+mod swift;

@@ -4,10 +4,12 @@ mod object;
 mod rest;
 pub mod scripted;
 mod sshd;
+mod swift;
 
 pub use object::{AZURE_ACCOUNT, S3_KEY, azurite, fake_gcs, moto, rclone_s3};
 pub use rest::{rclone_rest, rest_server, rest_server_with};
 pub use sshd::{Sshd, sftp_server};
+pub use swift::{Variables, swift, swift_logins};
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -67,7 +67,7 @@ fn python_version() -> (u32, u32) {
 }
 
 /// A program of the Python environment that `cargo xtask peers` makes.
-fn python(name: &str) -> PathBuf {
+pub(super) fn python(name: &str) -> PathBuf {
     installed("python/bin", name)
 }
 

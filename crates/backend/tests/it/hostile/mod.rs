@@ -3,7 +3,7 @@
 //! A [`Case`] is HTTP and nothing more; each backend that speaks it runs all of them, and adds what only its
 //! own protocol makes possible.
 
-mod cases;
+pub(crate) mod cases;
 mod object;
 mod rest;
 
