@@ -87,7 +87,12 @@ pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Re
     match made {
         Ok(repository) => Ok(repository.id()),
         Err(RepoError::RepositoryExists { location, found }) => {
-            Err(Failure::fatal(format!("Fatal: create repository at {location} failed: {found}")))
+            // restic looks for its config when it makes the folders, for the rest when it makes the key.
+            let step = match found.starts_with("repository already contains") {
+                true => "create key in repository",
+                false => "create repository",
+            };
+            Err(Failure::fatal(format!("Fatal: {step} at {location} failed: {found}")))
         }
         Err(error) => Err(error.into()),
     }
