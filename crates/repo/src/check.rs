@@ -45,8 +45,7 @@ impl<R: Right> Repository<R> {
             }
         }
         findings.extend(repeated_packs(&files));
-        let index = merge(files.into_iter().map(|(_, file)| file).collect())
-            .map_err(|bad| Error::Refused(bad.to_string()))?;
+        let index = merge(files).map_err(|bad| Error::Refused(bad.to_string()))?;
         self.tell_cache(&index);
         let mixed = index.pack_totals().filter(|(_, totals)| totals.is_mixed());
         findings.extend(mixed.map(|(pack, _)| Finding::MixedPack { pack }));

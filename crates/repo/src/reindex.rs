@@ -27,6 +27,8 @@ pub struct Reindex {
     pub add: Vec<(PackId, Vec<Entry>)>,
     /// Index files to remove without a look into them: those that cannot be read, or are not to be believed.
     pub unread: HashSet<IndexId>,
+    /// The index files to go through, where they are known; if not, all that there are.
+    pub files: Option<Vec<IndexId>>,
 }
 
 impl Repository<Full> {
@@ -50,14 +52,13 @@ impl Repository<Full> {
         monitor: &dyn Monitor,
         removed: &Removed<'_>,
     ) -> Result<()> {
-        let Reindex { drop, add, unread } = reindex;
-        let mut old = self.list(FileKind::Index)?;
-        old.sort_unstable_by_key(|listed| listed.id);
-        let (mut obsolete, mut read) = (Vec::new(), Vec::new());
-        for id in old.into_iter().map(|listed| IndexId::from_id(listed.id)) {
-            let list = if unread.contains(&id) { &mut obsolete } else { &mut read };
-            list.push(id);
-        }
+        let Reindex { drop, add, unread, files } = reindex;
+        let mut old = match files {
+            Some(known) => known,
+            None => self.index_files()?,
+        };
+        old.sort_unstable();
+        let (obsolete, read): (Vec<IndexId>, _) = old.into_iter().partition(|id| unread.contains(id));
         let rewriting = Rewriting::new(self, drop, obsolete);
         rewriting.add(add)?;
         monitor.begin(Phase::Reindex, Some(read.len() as u64));
@@ -65,6 +66,11 @@ impl Repository<Full> {
         monitor.end(Phase::Reindex);
         let obsolete = rewriting.finish()?;
         self.remove_index_files(&obsolete, Phase::RemoveIndex, lock, monitor, removed)
+    }
+
+    /// Lists the index files.
+    pub(crate) fn index_files(&self) -> Result<Vec<IndexId>> {
+        Ok(self.list(FileKind::Index)?.iter().map(|listed| IndexId::from_id(listed.id)).collect())
     }
 
     /// Removes index files, of which `removed` hears; those that cannot be removed do not stop the others.

@@ -3,7 +3,7 @@
 use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
-use crate::id::{KeyId, PackId};
+use crate::id::{IndexId, KeyId, PackId};
 use crate::index::Index;
 use crate::index::file::{decode, encode};
 use crate::index::merge::merge;
@@ -106,7 +106,7 @@ impl<F: Fn(FileName) -> bool + Send + Sync> Backend for Refusing<F> {
 pub(crate) fn index_of(packs: &[(PackId, Vec<Entry>)]) -> Index {
     let mut json = Vec::new();
     encode(packs, &mut json);
-    merge(vec![decode(&json, 2).unwrap()]).unwrap()
+    merge(vec![(IndexId::from_bytes([0; 32]), decode(&json, 2).unwrap())]).unwrap()
 }
 
 /// Numbers that are the same in every run: xorshift.

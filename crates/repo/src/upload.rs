@@ -19,7 +19,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::crypto::Key;
 use crate::error::{Error, Result};
-use crate::id::BlobId;
+use crate::id::{BlobId, IndexId};
 use crate::index::Index;
 use crate::pack::body::Room;
 use crate::pack::writer::OpenPack;
@@ -56,7 +56,7 @@ pub struct Saved {
 }
 
 /// What an upload added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uploaded {
     /// New data blobs.
     pub data_blobs: u64,
@@ -66,6 +66,8 @@ pub struct Uploaded {
     pub plain_bytes: u64,
     /// Bytes they take: sealed blobs, header entries, and 36 for each pack that became full (restic's `data_added_packed`).
     pub stored_bytes: u64,
+    /// The index files that name the new packs; told at the end alone.
+    pub index_files: Vec<IndexId>,
 }
 
 impl<R: MayAppend> Repository<R> {
@@ -101,8 +103,8 @@ impl<R: MayAppend> Repository<R> {
         });
         outcome.take_failure()?;
         let value = worked?;
-        finisher.save_last_index()?;
-        Ok((value, outcome.so_far()))
+        let index_files = finisher.save_last_index()?;
+        Ok((value, Uploaded { index_files, ..outcome.so_far() }))
     }
 }
 

@@ -48,4 +48,16 @@ fn no_more_requests_are_made_than_restic_makes() {
         let [ours, theirs] = [0, 1].map(|i| requests(&log, || drop(clients[i].ok(command))));
         assert!(ours <= theirs, "{command:?}: {ours} requests, restic makes {theirs}");
     }
+    // Each prunes a copy of its own, of the same id, with its own cache.
+    let copied =
+        std::process::Command::new("cp").args(["-r", "repo", "copy"]).current_dir(folder.path()).status();
+    assert!(copied.unwrap().success());
+    let copy = Client::restic(format!("rest:http://{}/copy", server.address));
+    for client in [&clients[0], &copy] {
+        client.ok(["forget", "--keep-last", "2"]);
+    }
+    let prune = ["prune", "--max-unused", "0"];
+    let [ours, theirs] = [&clients[0], &copy].map(|client| requests(&log, || drop(client.ok(prune))));
+    assert!(ours <= theirs, "prune: {ours} requests, restic makes {theirs}");
+    clients[1].ok(["check", "--read-data"]);
 }

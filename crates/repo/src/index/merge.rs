@@ -1,7 +1,7 @@
 //! Merge what all index files say into one index.
 
 use crate::blob::BlobKind;
-use crate::id::PackId;
+use crate::id::{IndexId, PackId};
 use crate::index::Index;
 use crate::index::columns::{Columns, Row};
 use crate::index::file::IndexFile;
@@ -16,7 +16,8 @@ pub(crate) struct TooMany;
 ///
 /// # Errors
 /// From 2³² entries on.
-pub(crate) fn merge(files: Vec<IndexFile>) -> Result<Index, TooMany> {
+pub(crate) fn merge(files: Vec<(IndexId, IndexFile)>) -> Result<Index, TooMany> {
+    let (ids, files): (Vec<IndexId>, Vec<IndexFile>) = files.into_iter().unzip();
     let entries = files.iter().flat_map(|file| &file.rows).map(|rows| rows.len() as u64).sum::<u64>();
     u32::try_from(entries).map_err(|_| TooMany)?;
     let packs = all_packs(&files);
@@ -31,7 +32,7 @@ pub(crate) fn merge(files: Vec<IndexFile>) -> Result<Index, TooMany> {
             parts[kind as usize].push(rows);
         }
     }
-    Ok(Index { columns: parts.map(Columns::build), packs })
+    Ok(Index { columns: parts.map(Columns::build), packs, files: ids })
 }
 
 fn all_packs(files: &[IndexFile]) -> Vec<PackId> {
@@ -62,7 +63,7 @@ mod tests {
         let read = |packs: &&[(PackId, Vec<Entry>)]| {
             let mut json = Vec::new();
             encode(packs, &mut json);
-            decode(&json, 2).unwrap()
+            (IndexId::from_bytes([0; 32]), decode(&json, 2).unwrap())
         };
         merge(files.iter().map(read).collect()).unwrap()
     }

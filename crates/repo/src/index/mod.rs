@@ -15,7 +15,7 @@ pub use by_pack::{ByPack, PackTotals};
 pub use marks::Marks;
 
 use crate::blob::{BlobHandle, BlobKind};
-use crate::id::{BlobId, PackId};
+use crate::id::{BlobId, IndexId, PackId};
 use crate::pack::Entry;
 use columns::{Columns, Spot};
 
@@ -66,9 +66,16 @@ pub struct Index {
     columns: [Columns; 2],
     /// Sorted; places refer to positions.
     packs: Vec<PackId>,
+    /// Sorted.
+    files: Vec<IndexId>,
 }
 
 impl Index {
+    /// The index files that were merged, sorted.
+    pub(crate) fn files(&self) -> &[IndexId] {
+        &self.files
+    }
+
     /// Whether the repository has the blob.
     pub fn contains(&self, kind: BlobKind, id: &BlobId) -> bool {
         !self.of(kind).find(id.as_bytes()).is_empty()

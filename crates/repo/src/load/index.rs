@@ -22,8 +22,8 @@ impl<R: Right> Repository<R> {
     /// One index file that cannot be loaded and decoded stops it, as it stops restic.
     pub fn load_index(&self, monitor: &dyn Monitor) -> Result<Index> {
         let mut files = Vec::new();
-        for (_, file) in self.load_index_files(monitor, true)? {
-            files.push(file?);
+        for (id, file) in self.load_index_files(monitor, true)? {
+            files.push((id, file?));
         }
         let index = merge(files).map_err(|bad| Error::Refused(bad.to_string()))?;
         self.tell_cache(&index);

@@ -1,7 +1,7 @@
 //! Carry out the plan of a prune, in an order in which a kill at any moment loses nothing.
 
 use crate::error::{Error, Result};
-use crate::id::{IndexId, PackId, SnapshotId};
+use crate::id::{PackId, SnapshotId};
 use crate::index::Index;
 use crate::lock::ExclusiveLock;
 use crate::monitor::{Monitor, Phase};
@@ -42,8 +42,9 @@ impl Repository<Full> {
         removed: &Removed<'_>,
     ) -> Result<()> {
         self.remove_packs(&plan.unindexed, Phase::RemoveUnindexed, lock, monitor, removed)?;
+        let mut files = index.files().to_vec();
         if !plan.repack.is_empty() {
-            self.repack(index, &plan, monitor)?;
+            files.extend(self.repack(index, &plan, monitor)?);
         }
         let mut going = plan.remove;
         going.extend(plan.repack);
@@ -53,11 +54,10 @@ impl Repository<Full> {
             self.refuse_new_snapshots(&plan.snapshots)?;
         }
         if plan.recover_without_space {
-            let files: Vec<IndexId> =
-                self.list(FileKind::Index)?.iter().map(|listed| IndexId::from_id(listed.id)).collect();
-            self.remove_index_files(&files, Phase::RemoveWholeIndex, lock, monitor, removed)?;
+            self.remove_index_files(&self.index_files()?, Phase::RemoveWholeIndex, lock, monitor, removed)?;
         } else if !unnamed.is_empty() {
-            let reindex = Reindex { drop: unnamed.clone(), ..Reindex::default() };
+            // Nobody else adds to the index under the exclusive lock, so a listing would say nothing new.
+            let reindex = Reindex { drop: unnamed.clone(), files: Some(files), ..Reindex::default() };
             self.reindex(reindex, lock, monitor, removed)?;
         }
         self.remove_packs(&going, Phase::RemovePacks, lock, monitor, removed)?;

@@ -2,7 +2,7 @@
 
 use crate::blob::BlobHandle;
 use crate::error::{Error, Result};
-use crate::id::PackId;
+use crate::id::{IndexId, PackId};
 use crate::index::{ByPack, Index, Place};
 use crate::monitor::{Monitor, Phase};
 use crate::prune::plan::PrunePlan;
@@ -15,14 +15,19 @@ use tresor_backend::Full;
 
 impl Repository<Full> {
     /// Copies the blobs of packs to be repacked which no other pack holds; they are stored and in an index file
-    /// when it returns, and all the old packs are still there.
+    /// when it returns (whose files it answers with), and all the old packs are still there.
     ///
     /// Several packs at a time, their near blobs in one request; every blob is authenticated, and if it is
     /// wrong its other copies are tried, before it is compressed and sealed anew.
     ///
     /// # Errors
     /// The first blob of which no copy can be loaded; those of an upload; cancellation.
-    pub(super) fn repack(&self, index: &Index, plan: &PrunePlan<'_>, monitor: &dyn Monitor) -> Result<()> {
+    pub(super) fn repack(
+        &self,
+        index: &Index,
+        plan: &PrunePlan<'_>,
+        monitor: &dyn Monitor,
+    ) -> Result<Vec<IndexId>> {
         let expected = plan.copy.len();
         let repacking =
             Repacking { repository: self, index, by_pack: index.by_pack(), plan, next: AtomicUsize::new(0) };
@@ -35,7 +40,7 @@ impl Repository<Full> {
         if uploaded.data_blobs + uploaded.tree_blobs != expected || !plan.copy.is_empty() {
             return Err(Error::Refused("internal error: blobs were not repacked".into()));
         }
-        Ok(())
+        Ok(uploaded.index_files)
     }
 }
 

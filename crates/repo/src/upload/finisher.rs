@@ -3,7 +3,7 @@
 use crate::blob::BlobKind;
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::id::PackId;
+use crate::id::{IndexId, PackId};
 use crate::index::file::encode;
 use crate::index::pending::Pending;
 use crate::pack::Entry;
@@ -21,11 +21,12 @@ pub(super) struct Finisher<'a, R: MayAppend> {
     repository: &'a Repository<R>,
     outcome: &'a Outcome,
     pending: Mutex<Pending>,
+    index_files: Mutex<Vec<IndexId>>,
 }
 
 impl<'a, R: MayAppend> Finisher<'a, R> {
     pub(super) fn new(repository: &'a Repository<R>, outcome: &'a Outcome) -> Self {
-        Finisher { repository, outcome, pending: Mutex::default() }
+        Finisher { repository, outcome, pending: Mutex::default(), index_files: Mutex::default() }
     }
 
     /// Finishes packs until the queue ends; after a failure, only takes them.
@@ -40,10 +41,13 @@ impl<'a, R: MayAppend> Finisher<'a, R> {
         }
     }
 
-    /// Lists every pack that no index file names yet.
-    pub(super) fn save_last_index(&self) -> Result<()> {
+    /// Lists every pack that no index file names yet; answers with all index files of the upload.
+    pub(super) fn save_last_index(self) -> Result<Vec<IndexId>> {
         let packs = self.pending().take();
-        if packs.is_empty() { Ok(()) } else { self.save_index(&packs) }
+        if !packs.is_empty() {
+            self.save_index(&packs)?;
+        }
+        Ok(self.index_files.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn finish(&self, pack: OpenPack) -> Result<()> {
@@ -86,7 +90,8 @@ impl<'a, R: MayAppend> Finisher<'a, R> {
     fn save_index(&self, packs: &[(PackId, Vec<Entry>)]) -> Result<()> {
         let mut json = Vec::new();
         encode(packs, &mut json);
-        self.repository.save_file(FileKind::Index, &json)?;
+        let id = IndexId::from_id(self.repository.save_file(FileKind::Index, &json)?);
+        self.index_files.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         Ok(())
     }
 

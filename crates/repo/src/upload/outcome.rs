@@ -75,6 +75,7 @@ impl Outcome {
             tree_blobs: value(&self.blobs[BlobKind::Tree as usize]),
             plain_bytes: value(&self.plain_bytes),
             stored_bytes: value(&self.stored_bytes),
+            index_files: Vec::new(),
         }
     }
 }
