@@ -1,6 +1,6 @@
 //! Where a file of each kind lives in a folder (format: "File types and default layout").
 
-use crate::{FileKind, FileName};
+use crate::{FileKind, FileName, Id};
 
 /// The folder of a kind; the config has none and lies at the top.
 pub const fn folder(kind: FileKind) -> &'static str {
@@ -38,6 +38,13 @@ pub fn name(file: FileName) -> String {
     }
 }
 
+/// The file of `kind` that lies at `path` below the repository, if one can lie there.
+pub fn at(kind: FileKind, path: &str) -> Option<FileName> {
+    let name = path.rsplit('/').next()?;
+    let file = FileName::new(kind, Id::from_hex(name.as_bytes())?);
+    (self::path(file) == path).then_some(file)
+}
+
 /// The folder of the packs whose ids begin with `first`.
 pub fn pack_folder(first: u8) -> String {
     format!("data/{first:02x}")
@@ -52,7 +59,6 @@ pub fn folders() -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Id;
 
     #[test]
     fn paths_are_those_of_the_format() {
@@ -65,6 +71,12 @@ mod tests {
         assert_eq!(path_of(FileKind::Snapshot), format!("snapshots/{hex}"));
         assert_eq!(path_of(FileKind::Index), format!("index/{hex}"));
         assert_eq!(path_of(FileKind::Pack), format!("data/ab/{hex}"));
+        let pack = FileName::new(FileKind::Pack, id);
+        assert_eq!(at(FileKind::Pack, &path(pack)), Some(pack));
+        for elsewhere in [hex.clone(), format!("data/{hex}"), format!("data/aa/{hex}"), format!("keys/{hex}")]
+        {
+            assert_eq!(at(FileKind::Pack, &elsewhere), None);
+        }
     }
 
     #[test]

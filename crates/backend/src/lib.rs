@@ -31,6 +31,7 @@ pub mod rest;
 pub mod rclone;
 pub mod sftp;
 pub mod object;
+pub mod b2;
 pub mod open;
 pub mod operation;
 pub mod count;

@@ -8,8 +8,7 @@ use crate::net::failure::Failure;
 use crate::net::http::{Answer, Http};
 use crate::net::{self, download};
 use crate::{
-    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Id, Listed, Payload, Result,
-    layout,
+    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout,
 };
 use ::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
 use ::http::{Method, StatusCode};
@@ -236,7 +235,7 @@ impl<S: Service> Objects<S> {
 
     fn pages(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
         let failed = |failure: Failure| failure.about("list", kind.word());
-        let folder = self.key(&format!("{}/", layout::folder(kind)));
+        let (prefix, folder) = (self.key(""), self.key(&format!("{}/", layout::folder(kind))));
         let mut seen = HashSet::new();
         let mut next = None;
         loop {
@@ -245,8 +244,8 @@ impl<S: Service> Objects<S> {
             download::whole(answer, LONGEST_PAGE, &mut body).map_err(failed)?;
             let page = self.service.page(&body).map_err(failed)?;
             for (key, size) in page.objects {
-                if let Some(id) = id_of(kind, &folder, &key) {
-                    each(Listed { id, size })?;
+                if let Some(file) = key.strip_prefix(&prefix).and_then(|path| layout::at(kind, path)) {
+                    each(Listed { id: file.id(), size })?;
                 }
             }
             next = page.next;
@@ -257,14 +256,6 @@ impl<S: Service> Objects<S> {
             }
         }
     }
-}
-
-/// The id of the file of this kind that lies at `key`, if one does.
-fn id_of(kind: FileKind, folder: &str, key: &str) -> Option<Id> {
-    let name = key.strip_prefix(folder)?;
-    let id = Id::from_hex(name.rsplit('/').next()?.as_bytes())?;
-    let path = layout::path(FileName::new(kind, id));
-    (path.strip_prefix(layout::folder(kind))?.strip_prefix('/')? == name).then_some(id)
 }
 
 /// Reads a payload for what services check it by. Its SHA-256 is its file's name, but for the config.

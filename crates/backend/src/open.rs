@@ -1,11 +1,12 @@
 //! From a location to a backend.
 
+use crate::b2::{self, B2};
 use crate::local::{self, Local};
 use crate::location::{Place, Store};
 use crate::object::{self, azure, gs, s3, swift};
 use crate::rest::{self, Rest};
 use crate::sftp::{self, Sftp};
-use crate::{Backend, Error, ErrorKind, Location, Result, net, rclone};
+use crate::{Backend, Location, Result, net, rclone};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -30,14 +31,8 @@ pub struct Options {
     pub gs: gs::Options,
     /// What can be chosen about Swift.
     pub swift: swift::Options,
-}
-
-/// No backend for this scheme has been built yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the backend `{scheme}` is not supported yet; a local folder is")]
-pub struct NotSupported {
-    /// The scheme.
-    pub scheme: &'static str,
+    /// The key for B2.
+    pub b2: b2::Options,
 }
 
 /// Makes the backend for `location`, alone: no retries, no limits.
@@ -45,8 +40,7 @@ pub struct NotSupported {
 /// A repository need not be there yet: only using it shows.
 ///
 /// # Errors
-/// [`ErrorKind::Unusable`] if nothing can ever be kept there, with [`NotSupported`] as the cause for a
-/// scheme without a backend.
+/// [`crate::ErrorKind::Unusable`] if nothing can ever be kept there.
 pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> {
     let (shown, network) = (location.to_string(), &options.network);
     let connections = |usual| options.connections.unwrap_or(usual);
@@ -78,30 +72,24 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
             let connections = connections(object::CONNECTIONS);
             swift::open(name, prefix, shown, &options.swift, connections, network)
         }
-        _ => Err(Error::about(ErrorKind::Unusable, "open", shown)
-            .caused_by(NotSupported { scheme: location.scheme() })),
+        Place::Bucket { store: Store::B2, name, prefix } => {
+            let connections = connections(b2::CONNECTIONS);
+            Ok(Arc::new(B2::open(name, prefix, shown, &options.b2, connections, network)?))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::error::Error as _;
-    use std::ffi::OsStr;
 
     #[test]
-    fn a_local_folder_is_opened_and_other_schemes_are_refused_by_name() {
+    fn a_backend_has_as_many_connections_as_are_wanted() {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { connections: NonZeroUsize::new(7), ..Options::default() };
         let backend = open(&Location::local(folder.path()), &options).unwrap();
         assert_eq!(backend.capabilities().connections, 7);
         let default = open(&Location::local(folder.path()), &Options::default()).unwrap();
         assert_eq!(default.capabilities().connections, 2);
-
-        let remote = Location::parse(OsStr::new("b2:bucket")).unwrap();
-        let error = open(&remote, &options).err().unwrap();
-        assert_eq!(error.kind(), ErrorKind::Unusable);
-        assert_eq!(error.to_string(), "cannot open b2:bucket");
-        assert!(error.source().unwrap().to_string().contains("`b2` is not supported yet"));
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn options(
         azure: own.of("azure", |values| objects::azure(values, environment))?,
         gs: own.of("gs", |values| Ok(objects::gs(values, environment)))?,
         swift: own.of("swift", |_| Ok(objects::swift(environment)))?,
+        b2: own.of("b2", |values| Ok(objects::b2(values, environment)))?,
     })
 }
 

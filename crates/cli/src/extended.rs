@@ -17,6 +17,8 @@ pub(crate) struct Known {
 pub(crate) const KNOWN: &[Known] = &[
     known("azure.access-tier", "the tier of new blobs: Hot, Cool, Cold; Archive holds for packs only"),
     known("azure.connections", "how many operations run at once (default: 5)"),
+    known("b2.connections", "how many operations run at once (default: 5)"),
+    known("b2.endpoint", "where to log in to B2, if not at Backblaze"),
     known("gs.connections", "how many operations run at once (default: 5)"),
     known("gs.region", "where a new bucket is (default: us)"),
     known("local.connections", "how many operations run at once (default: 2)"),

@@ -1,6 +1,7 @@
 //! What the command line and the environment say about object stores.
 
 use std::collections::{BTreeMap, HashMap};
+use tresor_backend::b2;
 use tresor_backend::object::environment::Surroundings;
 use tresor_backend::object::s3::{self, Lookup, Role};
 use tresor_backend::object::{azure, gs, swift};
@@ -178,6 +179,15 @@ pub(crate) fn swift(environment: &Environment) -> swift::Options {
     swift::Options {
         surroundings: surroundings(environment, &SWIFT_VARIABLES),
         policy: variable(environment, "SWIFT_DEFAULT_CONTAINER_POLICY").filter(|policy| !policy.is_empty()),
+    }
+}
+
+/// The options of B2.
+pub(crate) fn b2(values: &BTreeMap<&str, &str>, environment: &Environment) -> b2::Options {
+    b2::Options {
+        key_id: variable(environment, "B2_ACCOUNT_ID").unwrap_or_default(),
+        key: variable(environment, "B2_ACCOUNT_KEY").unwrap_or_default(),
+        endpoint: text(values, "endpoint"),
     }
 }
 

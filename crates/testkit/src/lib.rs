@@ -7,6 +7,7 @@
 
 pub mod random;
 pub mod peers;
+pub mod certificates;
 pub mod servers;
 pub mod fixtures;
 pub mod client;

@@ -1,10 +1,7 @@
 //! Servers that are not who they should be, and servers that want to know who we are.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustls::{ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,26 +9,7 @@ use std::sync::{Arc, Mutex};
 use tresor_backend::net::{Identity, Options, Roots};
 use tresor_backend::rest::{self, Login, Rest};
 use tresor_backend::{Backend, Error, ErrorKind, FileName};
-
-/// An authority of our own.
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate by `issuer` with its key, as PEM.
-fn certificate(
-    issuer: &CertifiedIssuer<'_, KeyPair>,
-    host: &str,
-    change: fn(&mut CertificateParams),
-) -> String {
-    let (mut params, key) =
-        (CertificateParams::new([host.to_owned()]).unwrap(), KeyPair::generate().unwrap());
-    change(&mut params);
-    let certificate = params.signed_by(&key, issuer).unwrap();
-    format!("{}{}", certificate.pem(), key.serialize_pem())
-}
+use tresor_testkit::certificates::{self, Authority, authority, certificate};
 
 /// A server that answers everything with five bytes, and what it has seen.
 struct TlsServer {
@@ -40,23 +18,8 @@ struct TlsServer {
     failures: Arc<Mutex<Vec<String>>>,
 }
 
-fn serve(pem: &str, clients: Option<&CertifiedIssuer<'_, KeyPair>>) -> TlsServer {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(authority.der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.unwrap())
-        }
-    };
-    let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
-    let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+fn serve(pem: &str, clients: Option<&Authority>) -> TlsServer {
+    let config = certificates::server(pem, clients);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = TlsServer {
         address: listener.local_addr().unwrap(),
@@ -91,7 +54,7 @@ fn stat(server: &TlsServer, options: &Options) -> Result<u64, Error> {
     rest.stat(FileName::CONFIG)
 }
 
-fn trusting(authority: &CertifiedIssuer<'_, KeyPair>) -> Options {
+fn trusting(authority: &Authority) -> Options {
     let mut roots = Roots::default();
     roots.add_pem(authority.pem().as_bytes()).unwrap();
     Options { roots: Some(roots), ..Options::default() }

@@ -129,6 +129,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AZURE_FORCE_CLI_CREDENTIAL", "Azure: ask the program `az` for a token, and nobody else"),
     ("GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_ACCESS_TOKEN", "Google: the file of an account, or a token"),
     ("GOOGLE_PROJECT_ID", "Google: the project of a bucket that `init` makes"),
+    ("B2_ACCOUNT_ID, B2_ACCOUNT_KEY", "B2: the id of an application key, and the key"),
     ("OS_AUTH_URL, OS_REGION_NAME", "Swift: where to log in (versions 2 and 3), and the region of the store"),
     (
         "OS_USERNAME, OS_USER_ID, OS_PASSWORD, OS_USER_DOMAIN_NAME, OS_USER_DOMAIN_ID",

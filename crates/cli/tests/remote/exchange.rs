@@ -23,6 +23,12 @@ impl Pair {
         }
     }
 
+    /// Both with a further global flag.
+    pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
+        self.options.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
     fn words(&self, arguments: &[&str]) -> Vec<String> {
         self.options.iter().cloned().chain(arguments.iter().map(|&word| word.to_owned())).collect()
     }

@@ -4,6 +4,7 @@
 
 mod exchange;
 
+mod b2;
 mod rclone;
 mod object;
 mod rest;

@@ -1,11 +1,14 @@
 //! Real servers on loopback, started for one test and stopped with it.
 
+mod double;
+mod b2;
 mod object;
 mod rest;
 pub mod scripted;
 mod sshd;
 mod swift;
 
+pub use b2::{B2, B2_KEY};
 pub use object::{AZURE_ACCOUNT, S3_KEY, azurite, fake_gcs, moto, rclone_s3};
 pub use rest::{rclone_rest, rest_server, rest_server_with};
 pub use sshd::{Sshd, sftp_server};

@@ -3,6 +3,7 @@
 //! A [`Case`] is HTTP and nothing more; each backend that speaks it runs all of them, and adds what only its
 //! own protocol makes possible.
 
+mod b2;
 pub(crate) mod cases;
 mod object;
 mod rest;
@@ -91,9 +92,19 @@ pub(crate) fn names(backend: &dyn Backend) -> Result<Vec<Listed>> {
 
 /// Runs `cases` against backends that `open` makes, and says all that went wrong.
 pub(crate) fn run(cases: &[Case], open: fn(SocketAddr) -> Arc<dyn Backend>) {
+    run_behind(cases, |_| None, open);
+}
+
+/// The same by a server that answers `honest`ly what comes before the question, such as a login.
+pub(crate) fn run_behind(
+    cases: &[Case],
+    honest: fn(&Seen) -> Option<Vec<Act>>,
+    open: fn(SocketAddr) -> Arc<dyn Backend>,
+) {
     let mut wrong = Vec::new();
     for case in cases {
-        let server = Scripted::start(case.script);
+        let script = case.script;
+        let server = Scripted::start(move |seen| honest(seen).unwrap_or_else(|| script(seen)));
         let backend = open(server.address);
         let begin = Instant::now();
         let outcome = ask(&*backend, case.ask);
