@@ -32,6 +32,7 @@ pub mod rclone;
 pub mod sftp;
 pub mod object;
 pub mod b2;
+pub mod webdav;
 pub mod open;
 pub mod operation;
 pub mod count;

@@ -35,6 +35,11 @@ pub enum Place {
         /// What every file's name begins with, without slashes around it; may be empty.
         prefix: String,
     },
+    /// A folder behind a WebDAV server.
+    WebDav {
+        /// The whole URL with a `/` at its end; it may hold a password.
+        url: String,
+    },
     /// Whatever the program rclone calls by this name.
     Rclone {
         /// Everything after `rclone:`, for rclone to understand.
@@ -115,6 +120,10 @@ impl Location {
             "rest" => {
                 return rest_url(rest).map_err(|reason| LocationError::Malformed { scheme: "rest", reason });
             }
+            "opendal" => {
+                return opendal(rest)
+                    .map_err(|reason| LocationError::Malformed { scheme: "opendal", reason });
+            }
             "s3" => ("s3", s3(rest).map(Place::S3)),
             "b2" => ("b2", b2(rest)),
             "azure" => ("azure", bucket(Store::Azure, rest)),
@@ -158,6 +167,7 @@ impl Location {
             Place::Local(_) => "local",
             Place::Sftp(_) => "sftp",
             Place::Rest { .. } => "rest",
+            Place::WebDav { .. } => "opendal",
             Place::S3(_) => "s3",
             Place::Bucket { store: Store::B2, .. } => "b2",
             Place::Bucket { store: Store::Azure, .. } => "azure",
@@ -186,6 +196,7 @@ impl fmt::Debug for Place {
             Place::Local(path) => f.debug_tuple("Local").field(path).finish(),
             Place::Sftp(sftp) => sftp.fmt(f),
             Place::Rest { url } => f.debug_struct("Rest").field("url", &masked(url)).finish(),
+            Place::WebDav { url } => f.debug_struct("WebDav").field("url", &masked(url)).finish(),
             Place::S3(s3) => s3.fmt(f),
             Place::Bucket { store, name, prefix } => write!(f, "{store:?}({name:?}, {prefix:?})"),
             Place::Rclone { remote } => f.debug_struct("Rclone").field("remote", remote).finish(),
@@ -267,6 +278,17 @@ fn rest_url(rest: &str) -> Parsed<Location> {
     }
     let url = if rest.ends_with('/') { rest.to_owned() } else { format!("{rest}/") };
     Ok(Location { shown: format!("rest:{}", masked(&url)), place: Place::Rest { url } })
+}
+
+/// `SERVICE:` and what that service wants to know; the only one is WebDAV, with a URL as in `rest:`.
+fn opendal(rest: &str) -> Parsed<Location> {
+    let url = rest.strip_prefix("webdav:").ok_or("the only service is webdav (opendal:webdav:https://…)")?;
+    match rest_url(url)?.place {
+        Place::Rest { url } if !url.contains("unix://") => {
+            Ok(Location { shown: format!("opendal:webdav:{}", masked(&url)), place: Place::WebDav { url } })
+        }
+        _ => Err("the protocol is none of http, https"),
+    }
 }
 
 /// The URL with `***` in the place of its password.

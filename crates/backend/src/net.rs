@@ -11,6 +11,7 @@ mod options;
 pub(crate) mod pipe;
 pub(crate) mod tls;
 pub(crate) mod upload;
+pub(crate) mod xml;
 
 pub(crate) use options::STUCK_AFTER;
 pub use options::{Options, Proxies};

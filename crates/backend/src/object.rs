@@ -26,7 +26,6 @@ pub mod gs;
 mod keystone;
 pub mod s3;
 pub mod swift;
-mod xml;
 
 /// How many calls run at once unless told otherwise.
 pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");

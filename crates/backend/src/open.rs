@@ -6,6 +6,7 @@ use crate::location::{Place, Store};
 use crate::object::{self, azure, gs, s3, swift};
 use crate::rest::{self, Rest};
 use crate::sftp::{self, Sftp};
+use crate::webdav::{self, WebDav};
 use crate::{Backend, Location, Result, net, rclone};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Options {
     pub swift: swift::Options,
     /// The key for B2.
     pub b2: b2::Options,
+    /// Name and password for a WebDAV server whose URL has none.
+    pub webdav: rest::Login,
 }
 
 /// Makes the backend for `location`, alone: no retries, no limits.
@@ -75,6 +78,10 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Backend>> 
         Place::Bucket { store: Store::B2, name, prefix } => {
             let connections = connections(b2::CONNECTIONS);
             Ok(Arc::new(B2::open(name, prefix, shown, &options.b2, connections, network)?))
+        }
+        Place::WebDav { url } => {
+            let connections = connections(webdav::CONNECTIONS);
+            Ok(Arc::new(WebDav::open(url, shown, &options.webdav, connections, network)?))
         }
     }
 }

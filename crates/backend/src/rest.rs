@@ -136,7 +136,7 @@ fn address(url: &str) -> Option<(String, Option<PathBuf>)> {
 }
 
 /// Takes name and password out of a URL.
-fn login_of(url: &mut Url) -> Option<Login> {
+pub(crate) fn login_of(url: &mut Url) -> Option<Login> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }

@@ -42,6 +42,7 @@ pub(crate) fn options(
         gs: own.of("gs", |values| Ok(objects::gs(values, environment)))?,
         swift: own.of("swift", |_| Ok(objects::swift(environment)))?,
         b2: own.of("b2", |values| Ok(objects::b2(values, environment)))?,
+        webdav: objects::webdav(environment),
     })
 }
 

@@ -22,6 +22,7 @@ pub(crate) const KNOWN: &[Known] = &[
     known("gs.connections", "how many operations run at once (default: 5)"),
     known("gs.region", "where a new bucket is (default: us)"),
     known("local.connections", "how many operations run at once (default: 2)"),
+    known("opendal.connections", "how many operations run at once (default: 5)"),
     known("rclone.args", "what rclone is to do (default: serve restic --stdio --b2-hard-delete)"),
     known("rclone.connections", "how many operations run at once (default: 5)"),
     known("rclone.program", "the rclone to run, with arguments of its own (default: rclone)"),

@@ -5,6 +5,7 @@ use tresor_backend::b2;
 use tresor_backend::object::environment::Surroundings;
 use tresor_backend::object::s3::{self, Lookup, Role};
 use tresor_backend::object::{azure, gs, swift};
+use tresor_backend::rest::Login;
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
@@ -189,6 +190,12 @@ pub(crate) fn b2(values: &BTreeMap<&str, &str>, environment: &Environment) -> b2
         key: variable(environment, "B2_ACCOUNT_KEY").unwrap_or_default(),
         endpoint: text(values, "endpoint"),
     }
+}
+
+/// Who we are to a WebDAV server whose URL does not say so.
+pub(crate) fn webdav(environment: &Environment) -> Login {
+    let text = |name| variable(environment, name).unwrap_or_default();
+    Login { user: text("OPENDAL_WEBDAV_USERNAME"), password: text("OPENDAL_WEBDAV_PASSWORD") }
 }
 
 fn flag(values: &BTreeMap<&str, &str>, name: &str) -> Result<bool> {

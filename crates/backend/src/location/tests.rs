@@ -156,3 +156,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn webdav_is_a_service_with_a_url() {
+    let url = |url: &str| Place::WebDav { url: url.into() };
+    assert_eq!(place("opendal:webdav:https://host/dav"), url("https://host/dav/"));
+    let location = parse("opendal:webdav:http://me:s3cr3t@host:80/").unwrap();
+    assert_eq!(location.to_string(), "opendal:webdav:http://me:***@host:80/");
+    assert!(!format!("{location:?} {:?}", location.place).contains("s3cr3t"));
+    assert_eq!(location.scheme(), "opendal");
+    for bad in [
+        "opendal:",
+        "opendal:webdav",
+        "opendal:webdav:host",
+        "opendal:webdav:http+unix:///s:/",
+        "opendal:s3:x",
+    ] {
+        assert!(matches!(parse(bad), Err(LocationError::Malformed { scheme: "opendal", .. })), "{bad}");
+    }
+}

@@ -3,9 +3,10 @@
 //! Requests are signed by an account's key, carry a shared access signature, or a token of the default chain.
 
 use super::environment::Surroundings;
-use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, dial, encode, signed, xml};
+use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, dial, encode, signed};
 use crate::net::failure::{Failure, kind_of};
 use crate::net::http::Http;
+use crate::net::xml;
 use crate::{Backend, Error, ErrorKind, FileKind, Result, net};
 use ::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ::http::{Method, StatusCode};

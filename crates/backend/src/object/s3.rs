@@ -5,9 +5,10 @@
 //! first refusal.
 
 use super::environment::Surroundings;
-use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, ascii, dial, encode, signed, xml};
+use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, ascii, dial, encode, signed};
 use crate::net::failure::{Failure, kind_of};
 use crate::net::http::Http;
+use crate::net::xml;
 use crate::{Backend, Error, ErrorKind, FileKind, Result, location, net};
 use ::http::header::{HeaderName, HeaderValue};
 use ::http::{Method, StatusCode};

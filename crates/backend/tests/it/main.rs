@@ -12,4 +12,5 @@ mod rest;
 mod tls;
 mod scripted_s3;
 mod swift;
+mod webdav;
 mod sftp;

@@ -130,6 +130,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_ACCESS_TOKEN", "Google: the file of an account, or a token"),
     ("GOOGLE_PROJECT_ID", "Google: the project of a bucket that `init` makes"),
     ("B2_ACCOUNT_ID, B2_ACCOUNT_KEY", "B2: the id of an application key, and the key"),
+    ("OPENDAL_WEBDAV_USERNAME, OPENDAL_WEBDAV_PASSWORD", "WebDAV: user and password, if the URL has none"),
     ("OS_AUTH_URL, OS_REGION_NAME", "Swift: where to log in (versions 2 and 3), and the region of the store"),
     (
         "OS_USERNAME, OS_USER_ID, OS_PASSWORD, OS_USER_DOMAIN_NAME, OS_USER_DOMAIN_ID",

@@ -29,6 +29,11 @@ impl Pair {
         self
     }
 
+    /// tresor on one location and restic on another, behind which is the same repository.
+    pub(crate) fn apart(tresor: &str, restic: &str, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        Pair { restic: Client::restic(restic), ..Pair::new(tresor, options, variables) }
+    }
+
     fn words(&self, arguments: &[&str]) -> Vec<String> {
         self.options.iter().cloned().chain(arguments.iter().map(|&word| word.to_owned())).collect()
     }

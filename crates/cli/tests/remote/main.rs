@@ -10,3 +10,4 @@ mod object;
 mod rest;
 mod sftp;
 mod swift;
+mod webdav;

@@ -7,12 +7,14 @@ mod rest;
 pub mod scripted;
 mod sshd;
 mod swift;
+mod webdav;
 
 pub use b2::{B2, B2_KEY};
 pub use object::{AZURE_ACCOUNT, S3_KEY, azurite, fake_gcs, moto, rclone_s3};
 pub use rest::{rclone_rest, rest_server, rest_server_with};
 pub use sshd::{Sshd, sftp_server};
 pub use swift::{Variables, swift, swift_logins};
+pub use webdav::{WEBDAV_LOGIN, rclone_webdav, wsgidav};
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,7 @@
 //! A role taken on with the credentials that were found: what AWS calls AssumeRole.
 
-use crate::object::{encode, xml};
+use crate::net::xml;
+use crate::object::encode;
 use bytes::Bytes;
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::{Context, Error, ProvideCredential, ProvideCredentialChain, Result, Signer};

@@ -1,29 +1,32 @@
 //! The XML of services: the fields of a document, and its records.
 
-use crate::net::failure::Failure;
+use super::failure::Failure;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 use std::collections::HashMap;
 
+/// How deep elements may lie in each other; no service comes near.
+const DEEPEST: usize = 32;
+
 /// Texts by the path of their element, parts separated by `/`.
-pub(super) type Fields = HashMap<String, String>;
+pub(crate) type Fields = HashMap<String, String>;
 
 /// A document whose root has fields, and records of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Document {
-    pub(super) root: String,
+pub(crate) struct Document {
+    pub(crate) root: String,
     /// By path below the root; the root's own text has the empty path.
-    pub(super) fields: Fields,
+    pub(crate) fields: Fields,
     /// By path below the record.
-    pub(super) records: Vec<Fields>,
+    pub(crate) records: Vec<Fields>,
 }
 
 /// Reads a whole document; `record` is the path of its records below the root.
 ///
 /// # Errors
-/// Anything that is no XML, or ends too early.
-pub(super) fn read(body: &[u8], record: &str) -> Result<Document, Failure> {
+/// Anything that is no XML, ends too early, or goes too deep.
+pub(crate) fn read(body: &[u8], record: &str) -> Result<Document, Failure> {
     const BAD: Failure = Failure::Answer("is no XML");
     let mut reader = Reader::from_str(std::str::from_utf8(body).map_err(|_| BAD)?);
     let mut document = Document::default();
@@ -34,6 +37,9 @@ pub(super) fn read(body: &[u8], record: &str) -> Result<Document, Failure> {
             Event::Start(start) => {
                 let name = start.local_name().as_ref().to_owned();
                 open(&mut document, &mut path, name, record);
+                if path.len() > DEEPEST {
+                    return Err(BAD);
+                }
                 text.clear();
             }
             Event::Empty(start) => {
@@ -99,7 +105,8 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_document_is_refused() {
-        for bad in [&b""[..], b"<L>", b"<L><C></L>", b"text", b"<L>&what;</L>", b"{}", b"<L></M>"] {
+        let deep = [b"<a>".repeat(DEEPEST + 1), b"</a>".repeat(DEEPEST + 1)].concat();
+        for bad in [&b""[..], b"<L>", b"<L><C></L>", b"text", b"<L>&what;</L>", b"{}", b"<L></M>", &deep] {
             assert!(read(bad, "C").is_err(), "{}", String::from_utf8_lossy(bad));
         }
     }
