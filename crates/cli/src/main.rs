@@ -198,7 +198,9 @@ fn start(
     let _signals = signals::listen(cancel.clone(), Arc::clone(ui))
         .map_err(|error| Failure::fatal(format!("cannot listen for signals: {error}")))?;
     let session = Session::new(program, global, environment, Arc::clone(ui), cancel.clone())?;
-    verb.run(&session)
+    let ended = verb.run(&session);
+    session.tell_traffic();
+    ended
 }
 
 fn style(program: Program, global: &Global, environment: &Environment, verb: &Verb) -> Style {

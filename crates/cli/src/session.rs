@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 use tresor_backend::child::Listener;
+use tresor_backend::count::{Count, Counters};
 use tresor_backend::limit::{Limit, Rates};
 use tresor_backend::location::Place;
 use tresor_backend::retry::Retry;
@@ -31,6 +32,7 @@ use crate::password::{self, Given, Sources};
 use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
+use crate::ui::traffic::Traffic;
 use crate::{backends, csv, textfile};
 
 /// Our own version.
@@ -89,9 +91,14 @@ pub(crate) struct Session {
     pub(crate) zone: Zone,
     /// What the repository is called when its password is asked for.
     pub(crate) called: &'static str,
+    /// The repositories that were asked something, and how often; a secondary session shares it.
+    pub(crate) counted: Arc<Mutex<Vec<Counted>>>,
     extended: Extended,
     gate: Gate,
 }
+
+/// A repository's location and what was asked of it.
+type Counted = (String, Arc<Counters>);
 
 /// A repository as a command opened it; the lock is given back by [`close`](Opened::close).
 pub(crate) struct Opened<R: Right, L> {
@@ -137,7 +144,18 @@ impl Session {
         let extended = Extended::parse(&lists.collect::<Result<Vec<_>>>()?.concat())?;
         let zone = Zone::system(environment.as_set("TZ").and_then(OsStr::to_str));
         let (called, gate) = ("repository", Gate::default());
-        Ok(Session { program, global, environment, ui, cancel, zone, called, extended, gate })
+        Ok(Session {
+            program,
+            global,
+            environment,
+            ui,
+            cancel,
+            zone,
+            called,
+            counted: Arc::default(),
+            extended,
+            gate,
+        })
     }
 
     /// The time of day in the local zone.
@@ -262,14 +280,34 @@ impl Session {
         let options =
             backends::options(location.scheme(), &self.extended, &self.global, &self.environment, &say)?;
         let backend = tresor_backend::open::open(&location, &options)?;
+        let backend = Count::new(backend);
+        self.counted().push((backend.location(), backend.counters()));
         let backend: Arc<dyn Backend> = match self.rates() {
             Some(rates) => Arc::new(Limit::new(backend, rates, self.cancel.clone())),
-            None => backend,
+            None => Arc::new(backend),
         };
         let ui = Arc::clone(&self.ui);
         let retry =
             Retry::new(backend, self.cancel.clone()).observed_by(move |event| ui.error(&event.to_string()));
         Ok(Handle::new(Arc::new(Gated::new(Arc::new(retry), self.gate.clone()))))
+    }
+
+    /// Tells what was asked of the repositories, if that is wanted; the last words of a command.
+    pub(crate) fn tell_traffic(&self) {
+        if self.program.is_restic() || self.global.verbosity() < 2 {
+            return;
+        }
+        for (location, counters) in self.counted().iter() {
+            match Traffic::of(location, counters) {
+                nothing if nothing.is_none() => {}
+                traffic if self.ui.is_json() => self.ui.error_json(&traffic),
+                traffic => self.ui.error(&traffic.text()),
+            }
+        }
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Vec<Counted>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The location by flag, variable or file.

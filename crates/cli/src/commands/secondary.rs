@@ -1,6 +1,7 @@
 //! The flags of a second repository, which a command only reads: the source of a copy.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::exit::{Failure, Result};
 use crate::session::Session;
@@ -62,6 +63,7 @@ impl SecondaryFlags {
         let (ui, cancel) = (session.ui.clone(), session.cancel.clone());
         let mut source = Session::new(session.program, global, environment, ui, cancel)?;
         source.called = "source repository";
+        source.counted = Arc::clone(&session.counted);
         Ok(source)
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod stats;
 pub(crate) mod table;
+pub(crate) mod traffic;
 pub(crate) mod snapshots;
 pub(crate) mod forget;
 pub(crate) mod terminal;

@@ -43,10 +43,12 @@ fn snapshots_arrive_as_with_restic() {
             let counts = |line: &String| !line.contains("packs copied");
             let texts = |run: &Run| said(run).into_iter().filter(counts).collect::<Vec<_>>();
             assert_eq!(texts(&copied), texts(&expect), "{flags:?}");
+            assert_eq!(copied.errors(), expect.errors());
         } else {
             assert_eq!(said(&copied), said(&expect));
+            let traffic = copied.errors();
+            assert_eq!(traffic.matches(" requests (").count(), 2, "of both repositories: {traffic}");
         }
-        assert_eq!(copied.errors(), expect.errors());
         assert_eq!(snapshots(&tresor), snapshots(&restic), "{flags:?}");
     }
     Client::restic(&second.path).ok(["check", "--read-data"]);

@@ -252,3 +252,20 @@ fn every_message_struct_is_in_the_table() {
     }
     assert!(found > 20, "{found}");
 }
+
+#[test]
+fn what_was_asked_of_the_repository_is_told_with_v() {
+    let repository = fixtures::empty_repository();
+    let client = Client::tresor(TRESOR, &repository.path);
+    let said = |flags: &[&str]| client.ok([&["snapshots"], flags].concat()).errors();
+    let message: Value = serde_json::from_str(&said(&["--json", "-v"])).unwrap();
+    assert_eq!(message["message_type"], "traffic");
+    let number = |name: &str| message[name].as_u64().unwrap();
+    let kinds = ["lists", "loads", "saves", "stats", "removes"].map(number);
+    assert_eq!(kinds.iter().sum::<u64>(), number("requests"));
+    assert!(number("saves") == 1 && number("uploaded_bytes") > 0, "the lock: {message}");
+    assert!(said(&["-v"]).contains(" requests ("));
+    assert_eq!(said(&[]), "");
+    let stand_in = Client::tresor(TRESOR, &repository.path).called("restic");
+    assert_eq!(stand_in.ok(["snapshots", "-v"]).errors(), "", "as restic");
+}

@@ -10,10 +10,10 @@ use crate::commands::{
     cache, diff, explain, features, init, key, migrate, mount, options, recover, repair_index, repair_packs,
     stats, tag, version,
 };
-use crate::ui::{backup, changes, check, errors, prune, restore};
+use crate::ui::{backup, changes, check, errors, prune, restore, traffic};
 
 /// The version of the schema: the second number grows with what is added, the first with what breaks readers.
-const VERSION: &str = "1.0";
+const VERSION: &str = "1.1";
 
 /// The schema as a file.
 pub(super) fn schema() -> String {
@@ -52,6 +52,7 @@ impl Catalogue {
     fn describe_messages(&mut self) {
         self.message::<errors::Warning<'_>>("warning", "warning");
         self.message::<errors::ExitError<'_>>("exit_error", "exit_error");
+        self.message::<traffic::Traffic>("traffic", "traffic");
         self.message::<backup::ErrorMessage<'_>>("item_error", "error");
         self.message::<backup::StatusMessage>("backup_status", "status");
         self.message::<backup::ItemMessage>("backup_item", "verbose_status");
@@ -173,7 +174,7 @@ impl Catalogue {
 
     /// What a command writes: each line of stdout and of stderr is one of these messages.
     fn command(&mut self, name: &str, under: Under, stdout: &[&str], stderr: &[&str]) {
-        let stderr = [stderr, &["warning", "exit_error"]].concat();
+        let stderr = [stderr, &["traffic", "warning", "exit_error"]].concat();
         let key = name.replace(' ', "_");
         for (stream, names) in [("stdout", stdout), ("stderr", &stderr)] {
             let any: Vec<Value> =
