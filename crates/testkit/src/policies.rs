@@ -75,7 +75,7 @@ impl Lists {
     pub fn compare(&self, tresor: &Path, random: &mut Random) -> Result<usize, String> {
         let zone = random.pick(&ZONES);
         let restic = Client::restic(&self.repository.path).variable("TZ", zone);
-        let tresor = Client::tresor(tresor, &self.repository.path).variable("TZ", zone);
+        let tresor = Client::tresor(tresor, &self.repository.path).called("restic").variable("TZ", zone);
         let both = |words: &[String]| (restic.run(words), tresor.run(words));
         let words = |flags: &[String], more: &[&str]| {
             let base = ["forget", "--dry-run", "--no-lock"].into_iter().chain(more.iter().copied());
