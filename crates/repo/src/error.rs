@@ -12,6 +12,20 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A cause from another storey or library.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
+/// What was found where a repository was to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Existing {
+    /// A repository.
+    #[error("config file already exists")]
+    Config,
+    /// Key files without a config.
+    #[error("repository already contains keys")]
+    Keys,
+    /// Snapshots without a config.
+    #[error("repository already contains snapshots")]
+    Snapshots,
+}
+
 /// What stops an operation on a repository.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,8 +52,8 @@ pub enum Error {
     RepositoryExists {
         /// Where.
         location: String,
-        /// What is there, in words.
-        found: &'static str,
+        /// What is there.
+        found: Existing,
     },
     /// No key file opens with this password.
     #[error("wrong password or no key found")]

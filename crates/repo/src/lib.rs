@@ -41,7 +41,7 @@ pub mod salvage;
 pub mod upgrade;
 
 pub use blob::{BlobHandle, BlobKind};
-pub use error::{Error, Result};
+pub use error::{Error, Existing, Result};
 pub use id::{BlobId, IndexId, KeyId, LockId, PackId, RepoId, SnapshotId};
 pub use monitor::{Monitor, Phase, Problem};
 pub use repository::Repository;

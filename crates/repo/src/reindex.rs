@@ -68,11 +68,6 @@ impl Repository<Full> {
         self.remove_index_files(&obsolete, Phase::RemoveIndex, lock, monitor, removed)
     }
 
-    /// Lists the index files.
-    pub(crate) fn index_files(&self) -> Result<Vec<IndexId>> {
-        Ok(self.list(FileKind::Index)?.iter().map(|listed| IndexId::from_id(listed.id)).collect())
-    }
-
     /// Removes index files, of which `removed` hears; those that cannot be removed do not stop the others.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use crate::cache::{Cache, Cached};
 use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Existing, Result};
 use crate::id::{KeyId, RepoId, SnapshotId};
 use crate::keyfile::{self, NewKey, Password, find_key, save_key};
 use crate::lock::{self, Envelope, ExclusiveLock, LockFiles, LockOptions, Owner, SharedLock};
@@ -245,7 +245,7 @@ impl<R: MayAppend> Repository<R> {
         // First of all: in a bucket that is not there, nothing can be looked for.
         match handle.create() {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                return Err(exists(&handle, "config file already exists"));
+                return Err(exists(&handle, Existing::Config));
             }
             created => created?,
         }
@@ -306,21 +306,21 @@ fn load_config<R: Right>(handle: &Handle<R>) -> Result<Vec<u8>> {
     }
 }
 
-fn exists<R: Right>(handle: &Handle<R>, found: &'static str) -> Error {
+fn exists<R: Right>(handle: &Handle<R>, found: Existing) -> Error {
     Error::RepositoryExists { location: handle.location(), found }
 }
 
 fn refuse_existing<R: Right>(handle: &Handle<R>) -> Result<()> {
     match handle.stat(FileName::CONFIG) {
-        Ok(_) => return Err(exists(handle, "config file already exists")),
+        Ok(_) => return Err(exists(handle, Existing::Config)),
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(error.into()),
     }
     if !handle.list_all(FileKind::Key)?.is_empty() {
-        return Err(exists(handle, "repository already contains keys"));
+        return Err(exists(handle, Existing::Keys));
     }
     if !handle.list_all(FileKind::Snapshot)?.is_empty() {
-        return Err(exists(handle, "repository already contains snapshots"));
+        return Err(exists(handle, Existing::Snapshots));
     }
     Ok(())
 }

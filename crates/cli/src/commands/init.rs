@@ -7,7 +7,7 @@ use tresor_repo::Repository;
 use tresor_repo::config::{Config, VERSIONS};
 use tresor_repo::keyfile::{KeyCost, NewKey};
 use tresor_repo::repository::InitOptions;
-use tresor_repo::{Error as RepoError, RepoId};
+use tresor_repo::{Error as RepoError, Existing, RepoId};
 
 use super::secondary::SecondaryFlags;
 use crate::exit::{Failure, Result};
@@ -88,9 +88,9 @@ pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Re
         Ok(repository) => Ok(repository.id()),
         Err(RepoError::RepositoryExists { location, found }) => {
             // restic looks for its config when it makes the folders, for the rest when it makes the key.
-            let step = match found.starts_with("repository already contains") {
-                true => "create key in repository",
-                false => "create repository",
+            let step = match found {
+                Existing::Config => "create repository",
+                Existing::Keys | Existing::Snapshots => "create key in repository",
             };
             Err(Failure::fatal(format!("Fatal: {step} at {location} failed: {found}")))
         }

@@ -44,9 +44,7 @@ impl<R: Right> Repository<R> {
         monitor: &dyn Monitor,
         stop: bool,
     ) -> Result<Vec<(IndexId, Result<IndexFile>)>> {
-        let mut ids: Vec<IndexId> =
-            self.list(FileKind::Index)?.iter().map(|listed| IndexId::from_id(listed.id)).collect();
-        ids.sort_unstable();
+        let ids = self.index_files()?;
         monitor.begin(Phase::Index, Some(ids.len() as u64));
         let (next, loaded) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(ids.len())));
         let work = || {
@@ -68,6 +66,14 @@ impl<R: Right> Repository<R> {
         let mut loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
         loaded.sort_unstable_by_key(|(id, _)| *id);
         Ok(loaded)
+    }
+
+    /// Lists the index files, sorted.
+    pub(crate) fn index_files(&self) -> Result<Vec<IndexId>> {
+        let listed = self.list(FileKind::Index)?;
+        let mut ids: Vec<IndexId> = listed.iter().map(|listed| IndexId::from_id(listed.id)).collect();
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// Loads and decodes one index file.

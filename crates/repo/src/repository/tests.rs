@@ -97,7 +97,7 @@ fn what_was_made_opens_again() {
 fn nothing_is_made_where_something_is() {
     let (backend, repository) = fresh();
     let refused = |backend: &Arc<Memory>| match init(backend, 2).err() {
-        Some(Error::RepositoryExists { found, .. }) => found,
+        Some(Error::RepositoryExists { found, .. }) => found.to_string(),
         other => panic!("{other:?}"),
     };
     assert_eq!(refused(&backend), "config file already exists");
