@@ -3,14 +3,13 @@
 //! Source: Backblaze's reference of the "B2 Native API". A file that is removed is gone with all its versions; where
 //! the key may not delete, it is hidden. Files lie in restic's default layout.
 
+use crate::net::download::ranged;
 use crate::net::failure::Failure;
 use crate::net::http::{Answer, Dial, Http};
 use crate::net::{self, download};
-use crate::{
-    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout,
-};
+use crate::served::{Outcome, Served};
+use crate::{ErrorKind, FileKind, FileName, Listed, Payload, Result, layout};
 use ::http::Method;
-use ::http::header::RANGE;
 use std::num::NonZeroUsize;
 
 mod answers;
@@ -44,8 +43,6 @@ pub struct B2 {
     shown: String,
     connections: NonZeroUsize,
 }
-
-type Outcome<T> = std::result::Result<T, Failure>;
 
 impl B2 {
     /// The repository below `prefix` in `bucket`, shown to people as `shown`. Nobody is asked yet.
@@ -82,22 +79,34 @@ impl B2 {
         let name = self.name(file);
         self.account.authorized(|session| {
             let request = self.account.download(method, &name, session)?;
-            let request = match range {
-                Some(range) => request.header(RANGE, range),
-                None => request,
-            };
-            account::checked(self.account.http.fetch(request)?)
+            account::checked(self.account.http.fetch(ranged(request, range))?)
         })
+    }
+}
+
+impl Served for B2 {
+    /// The newest version is the file, from one moment to the next.
+    const ATOMIC_REPLACE: bool = true;
+
+    fn connections(&self) -> NonZeroUsize {
+        self.connections
+    }
+
+    fn shown(&self) -> &str {
+        &self.shown
     }
 
     fn length(&self, file: FileName) -> Outcome<u64> {
-        let answer = self.ask(&Method::HEAD, file, None)?;
-        answer.length().ok_or(Failure::Answer("does not say how long the file is"))
+        self.ask(&Method::HEAD, file, None)?.stated_length()
     }
 
-    /// A file as a whole, which is what its SHA-1 is about.
+    fn get(&self, file: FileName, range: Option<&str>) -> Outcome<Answer<'_>> {
+        self.ask(&Method::GET, file, range)
+    }
+
+    /// A file as a whole is what its SHA-1 is about.
     fn whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Outcome<()> {
-        let answer = self.ask(&Method::GET, file, None)?;
+        let answer = self.get(file, None)?;
         let told = digest::told(answer.headers());
         download::whole(answer, at_most, into)?;
         match told.is_none_or(|told| told == digest::of(into)) {
@@ -105,57 +114,20 @@ impl B2 {
             false => Err(Failure::Answer("is not what its SHA-1 says")),
         }
     }
-}
 
-impl Backend for B2 {
-    fn capabilities(&self) -> Capabilities {
-        // The newest version is the file, from one moment to the next.
-        Capabilities { connections: self.connections.get(), atomic_replace: true }
+    fn make_ready(&self) -> Outcome<()> {
+        self.account.make_bucket()
     }
 
-    fn location(&self) -> String {
-        self.shown.clone()
+    fn put(&self, file: FileName, payload: &Payload<'_>) -> Outcome<()> {
+        self.uploads.save(&self.account, &self.name(file), payload)
     }
 
-    fn create(&self) -> Result<()> {
-        match self.length(FileName::CONFIG) {
-            Ok(_) => return Err(Error::new(ErrorKind::AlreadyExists, "create", FileName::CONFIG)),
-            Err(failure) if failure.kind() == ErrorKind::NotFound => {}
-            Err(failure) => return Err(failure.about("create", &self.shown)),
-        }
-        self.account.make_bucket().map_err(|failure| failure.about("create", &self.shown))
+    fn files(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        files::list(&self.account, &self.prefix, kind, each)
     }
 
-    fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
-        let saved = self.uploads.save(&self.account, &self.name(file), payload);
-        saved.map_err(|failure| failure.of_file("save", file))
-    }
-
-    fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
-        into.clear();
-        let get = |bytes: String| self.ask(&Method::GET, file, Some(&bytes));
-        let loaded = download::range(range, into, get, || self.length(file));
-        loaded.map_err(|failure| failure.of_file("load", file))
-    }
-
-    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
-        into.clear();
-        self.whole(file, at_most, into).map_err(|failure| failure.of_file("load", file))
-    }
-
-    fn stat(&self, file: FileName) -> Result<u64> {
-        self.length(file).map_err(|failure| failure.of_file("stat", file))
-    }
-
-    fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        match kind {
-            FileKind::Config => Ok(()),
-            _ => files::list(&self.account, &self.prefix, kind, each),
-        }
-    }
-
-    fn remove(&self, file: FileName) -> Result<()> {
-        let removed = files::remove(&self.account, &self.name(file));
-        removed.map_err(|failure| failure.of_file("remove", file))
+    fn delete(&self, file: FileName) -> Outcome<()> {
+        files::remove(&self.account, &self.name(file))
     }
 }

@@ -27,6 +27,7 @@ pub mod location;
 mod shown;
 pub mod child;
 pub mod net;
+mod served;
 pub mod rest;
 pub mod rclone;
 pub mod sftp;

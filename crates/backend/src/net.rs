@@ -9,10 +9,13 @@ pub(crate) mod failure;
 pub(crate) mod http;
 mod options;
 pub(crate) mod pipe;
+mod site;
 pub(crate) mod tls;
 pub(crate) mod upload;
 pub(crate) mod xml;
 
 pub(crate) use options::STUCK_AFTER;
 pub use options::{Options, Proxies};
+pub use site::Login;
+pub(crate) use site::Site;
 pub use tls::{Identity, PemError, Roots};

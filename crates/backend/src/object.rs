@@ -7,9 +7,8 @@
 use crate::net::failure::Failure;
 use crate::net::http::{Answer, Http};
 use crate::net::{self, download};
-use crate::{
-    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout,
-};
+use crate::served::{Outcome, Served};
+use crate::{ErrorKind, FileKind, FileName, Listed, Payload, Result, layout};
 use ::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
 use ::http::{Method, StatusCode};
 use md5::Md5;
@@ -31,8 +30,6 @@ pub mod swift;
 pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
 /// How many bytes a page of a listing may have.
 const LONGEST_PAGE: u64 = 64 * 1024 * 1024;
-
-type Outcome<T> = std::result::Result<T, Failure>;
 
 /// What is asked of a service, before it is signed.
 struct Ask {
@@ -137,7 +134,7 @@ trait Service: Send + Sync {
     }
     /// An object's length, by the answer to that.
     fn length(&self, answer: Answer<'_>) -> Outcome<u64> {
-        answer.length().ok_or(Failure::Answer("does not say how long the file is"))
+        answer.stated_length()
     }
     /// The request for what is below `folder`.
     fn list(&self, folder: &str, next: Option<&str>) -> Ask;
@@ -204,56 +201,10 @@ impl<S: Service> Objects<S> {
         Ok(())
     }
 
-    fn length(&self, file: FileName) -> Outcome<u64> {
-        self.service.length(self.ask(&self.service.head(self.key_of(file)), None)?)
-    }
-
-    fn get(&self, file: FileName, range: Option<&str>) -> Outcome<Answer<'_>> {
-        let mut ask = self.service.get(self.key_of(file));
-        if let Some(range) = range {
-            ask = ask.header(RANGE, range);
-        }
-        self.ask(&ask, None)
-    }
-
     /// Whether the bucket itself is missing; what cannot be told counts as no.
     fn is_without_bucket(&self) -> bool {
         let probed = self.ask(&self.service.probe(), None);
         probed.is_err_and(|failure| matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::Unusable))
-    }
-
-    fn make_ready(&self) -> Outcome<()> {
-        if self.is_without_bucket() {
-            match self.change(&self.service.make(), None) {
-                Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-        }
-        Ok(())
-    }
-
-    fn pages(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        let failed = |failure: Failure| failure.about("list", kind.word());
-        let (prefix, folder) = (self.key(""), self.key(&format!("{}/", layout::folder(kind))));
-        let mut seen = HashSet::new();
-        let mut next = None;
-        loop {
-            let mut body = Vec::new();
-            let answer = self.ask(&self.service.list(&folder, next.as_deref()), None).map_err(failed)?;
-            download::whole(answer, LONGEST_PAGE, &mut body).map_err(failed)?;
-            let page = self.service.page(&body).map_err(failed)?;
-            for (key, size) in page.objects {
-                if let Some(file) = key.strip_prefix(&prefix).and_then(|path| layout::at(kind, path)) {
-                    each(Listed { id: file.id(), size })?;
-                }
-            }
-            next = page.next;
-            match &next {
-                None => return Ok(()),
-                Some(token) if seen.insert(token.clone()) => {}
-                Some(_) => return Err(failed(Failure::Answer("is a page of the listing that came before"))),
-            }
-        }
     }
 }
 
@@ -279,63 +230,79 @@ fn digests(file: FileName, payload: &Payload<'_>, with_md5: bool) -> Outcome<Dig
     })
 }
 
-impl<S: Service> Backend for Objects<S> {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { connections: self.connections.get(), atomic_replace: true }
+impl<S: Service> Served for Objects<S> {
+    const ATOMIC_REPLACE: bool = true;
+
+    fn connections(&self) -> NonZeroUsize {
+        self.connections
     }
 
-    fn location(&self) -> String {
-        self.shown.clone()
+    fn shown(&self) -> &str {
+        &self.shown
     }
 
-    fn create(&self) -> Result<()> {
-        match self.length(FileName::CONFIG) {
-            Ok(_) => return Err(Error::new(ErrorKind::AlreadyExists, "create", FileName::CONFIG)),
-            Err(failure) if matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::Unusable) => {}
-            Err(failure) => return Err(failure.about("create", &self.shown)),
+    fn length(&self, file: FileName) -> Outcome<u64> {
+        self.service.length(self.ask(&self.service.head(self.key_of(file)), None)?)
+    }
+
+    fn get(&self, file: FileName, range: Option<&str>) -> Outcome<Answer<'_>> {
+        let mut ask = self.service.get(self.key_of(file));
+        if let Some(range) = range {
+            ask = ask.header(RANGE, range);
         }
-        self.make_ready().map_err(|failure| failure.about("create", &self.shown))
+        self.ask(&ask, None)
     }
 
-    fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
-        let saved = digests(file, payload, S::MD5).and_then(|digests| {
-            let mut ask = self.service.put(self.key_of(file), file.kind());
-            ask.payload = Some(digests);
-            ask.headers.insert(CONTENT_LENGTH, payload.len().into());
-            match self.service.frame(&mut ask) {
-                Some((before, after)) => self.change(&ask, Some(&payload.framed(&before, &after))),
-                None => self.change(&ask, Some(payload)),
+    fn is_absent(failure: &Failure) -> bool {
+        matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::Unusable)
+    }
+
+    fn make_ready(&self) -> Outcome<()> {
+        if self.is_without_bucket() {
+            match self.change(&self.service.make(), None) {
+                Err(failure) if failure.kind() == ErrorKind::AlreadyExists => {}
+                made => made?,
             }
-        });
-        saved.map_err(|failure| failure.of_file("save", file))
-    }
-
-    fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
-        into.clear();
-        download::range(range, into, |bytes| self.get(file, Some(&bytes)), || self.length(file))
-            .map_err(|failure| failure.of_file("load", file))
-    }
-
-    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
-        into.clear();
-        let loaded = self.get(file, None).and_then(|answer| download::whole(answer, at_most, into));
-        loaded.map_err(|failure| failure.of_file("load", file))
-    }
-
-    fn stat(&self, file: FileName) -> Result<u64> {
-        self.length(file).map_err(|failure| failure.of_file("stat", file))
-    }
-
-    fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        if kind == FileKind::Config {
-            return Ok(());
         }
-        self.pages(kind, each)
+        Ok(())
     }
 
-    fn remove(&self, file: FileName) -> Result<()> {
-        let gone = self.change(&Ask::object(Method::DELETE, self.key_of(file)), None);
-        gone.map_err(|failure| failure.of_file("remove", file))
+    fn put(&self, file: FileName, payload: &Payload<'_>) -> Outcome<()> {
+        let mut ask = self.service.put(self.key_of(file), file.kind());
+        ask.payload = Some(digests(file, payload, S::MD5)?);
+        ask.headers.insert(CONTENT_LENGTH, payload.len().into());
+        match self.service.frame(&mut ask) {
+            Some((before, after)) => self.change(&ask, Some(&payload.framed(&before, &after))),
+            None => self.change(&ask, Some(payload)),
+        }
+    }
+
+    fn files(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
+        let failed = |failure: Failure| failure.about("list", kind.word());
+        let (prefix, folder) = (self.key(""), self.key(&format!("{}/", layout::folder(kind))));
+        let mut seen = HashSet::new();
+        let mut next = None;
+        loop {
+            let mut body = Vec::new();
+            let answer = self.ask(&self.service.list(&folder, next.as_deref()), None).map_err(failed)?;
+            download::whole(answer, LONGEST_PAGE, &mut body).map_err(failed)?;
+            let page = self.service.page(&body).map_err(failed)?;
+            for (key, size) in page.objects {
+                if let Some(file) = key.strip_prefix(&prefix).and_then(|path| layout::at(kind, path)) {
+                    each(Listed { id: file.id(), size })?;
+                }
+            }
+            next = page.next;
+            match &next {
+                None => return Ok(()),
+                Some(token) if seen.insert(token.clone()) => {}
+                Some(_) => return Err(failed(Failure::Answer("is a page of the listing that came before"))),
+            }
+        }
+    }
+
+    fn delete(&self, file: FileName) -> Outcome<()> {
+        self.change(&Ask::object(Method::DELETE, self.key_of(file)), None)
     }
 }
 

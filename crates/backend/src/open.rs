@@ -19,7 +19,7 @@ pub struct Options {
     /// How to talk to servers.
     pub network: net::Options,
     /// Name and password for a REST server whose URL has none.
-    pub rest: rest::Login,
+    pub rest: net::Login,
     /// The program rclone.
     pub rclone: rclone::Options,
     /// How an SFTP server is reached.
@@ -35,7 +35,7 @@ pub struct Options {
     /// The key for B2.
     pub b2: b2::Options,
     /// Name and password for a WebDAV server whose URL has none.
-    pub webdav: rest::Login,
+    pub webdav: net::Login,
 }
 
 /// Makes the backend for `location`, alone: no retries, no limits.

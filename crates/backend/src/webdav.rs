@@ -4,17 +4,16 @@
 //! repository. A file is uploaded under another name and moved to its own when it is whole: a PUT that breaks off may
 //! leave a half.
 
+use crate::net::download::ranged;
 use crate::net::failure::Failure;
-use crate::net::http::{Answer, Dial, Http};
-use crate::net::{self, download};
+use crate::net::http::{Answer, Dial};
+use crate::net::{self, Login, Site};
 use crate::random::Random;
-use crate::rest::{Login, login_of};
-use crate::{
-    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout,
-};
+use crate::served::{Outcome, Served};
+use crate::{ErrorKind, FileKind, FileName, Listed, Payload, Result, layout};
 use ::http::StatusCode;
-use ::http::header::{CONTENT_TYPE, HeaderName, RANGE};
-use reqwest::{Method, RequestBuilder, Url};
+use ::http::header::{CONTENT_TYPE, HeaderName};
+use reqwest::{Method, Url};
 use std::num::NonZeroUsize;
 
 mod listing;
@@ -25,13 +24,9 @@ pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not z
 const DESTINATION: HeaderName = HeaderName::from_static("destination");
 const OVERWRITE: HeaderName = HeaderName::from_static("overwrite");
 
-type Outcome<T> = std::result::Result<T, Failure>;
-
 /// A repository behind a WebDAV server.
 pub struct WebDav {
-    http: Http,
-    url: Url,
-    login: Option<Login>,
+    site: Site,
     shown: String,
     connections: NonZeroUsize,
 }
@@ -48,44 +43,13 @@ impl WebDav {
         connections: NonZeroUsize,
         network: &net::Options,
     ) -> Result<Self> {
-        let mut url = Url::parse(url)
-            .map_err(|error| Error::about(ErrorKind::Unusable, "open", shown.clone()).caused_by(error))?;
-        let login = login_of(&mut url)
-            .or_else(|| (!login.user.is_empty() || !login.password.is_empty()).then(|| login.clone()));
         let dial = Dial { connections: connections.get(), ..Dial::default() };
-        Ok(WebDav { http: Http::new(network, dial)?, url, login, shown, connections })
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        // Ids and kinds need no escaping, and the URL ends with a slash: joining cannot fail.
-        self.request_at(method, self.url.join(path).unwrap_or_else(|_| self.url.clone()))
-    }
-
-    fn request_at(&self, method: Method, url: Url) -> RequestBuilder {
-        let request = self.http.client.request(method, url);
-        match &self.login {
-            Some(login) => request.basic_auth(&login.user, Some(&login.password)),
-            None => request,
-        }
-    }
-
-    fn length(&self, file: FileName) -> Outcome<u64> {
-        let answer = self.http.fetch(self.request(Method::HEAD, &layout::path(file)))?.success()?;
-        answer.length().ok_or(Failure::Answer("does not say how long the file is"))
-    }
-
-    fn get(&self, file: FileName, range: Option<String>) -> Outcome<Answer<'_>> {
-        let request = self.request(Method::GET, &layout::path(file));
-        let request = match range {
-            Some(range) => request.header(RANGE, range),
-            None => request,
-        };
-        self.http.fetch(request)?.success()
+        Ok(WebDav { site: Site::open(url, &shown, login, network, dial)?, shown, connections })
     }
 
     /// Makes a folder, and those above it that are missing.
     fn make_folder(&self, url: &Url) -> Outcome<()> {
-        let make = || self.http.send(self.request_at(method(b"MKCOL"), url.clone()));
+        let make = || self.site.http.send(self.site.request_at(method(b"MKCOL"), url.clone()));
         let made = make()?;
         if !matches!(made.status(), StatusCode::CONFLICT | StatusCode::NOT_FOUND) || url.path() == "/" {
             return there(made);
@@ -95,25 +59,17 @@ impl WebDav {
         there(make()?)
     }
 
-    fn make_ready(&self) -> Outcome<()> {
-        self.make_folder(&self.url)?;
-        for kind in FileKind::WITH_ID {
-            self.make_folder(&self.folder(layout::folder(kind)))?;
-        }
-        Ok(())
-    }
-
     /// The URL of a folder below the repository's.
     fn folder(&self, path: &str) -> Url {
         let slash = if path.is_empty() { "" } else { "/" };
-        self.url.join(&format!("{path}{slash}")).unwrap_or_else(|_| self.url.clone())
+        self.site.url.join(&format!("{path}{slash}")).unwrap_or_else(|_| self.site.url.clone())
     }
 
     /// Uploads to a name that no listing shows; makes the folder if it is missing.
     fn upload(&self, file: FileName, temporary: &str, payload: &Payload<'_>) -> Outcome<()> {
         let put = || {
-            let request = self.request(Method::PUT, temporary);
-            self.http.upload(request.header(CONTENT_TYPE, "application/octet-stream"), payload)
+            let request = self.site.request(Method::PUT, temporary);
+            self.site.http.upload(request.header(CONTENT_TYPE, "application/octet-stream"), payload)
         };
         let answer = put()?;
         match answer.status() {
@@ -130,8 +86,8 @@ impl WebDav {
     fn rename(&self, temporary: &str, file: FileName) -> Outcome<()> {
         let to = self.folder("").join(&layout::path(file)).map_err(|_| Failure::Answer("has no place"))?;
         let ask = |destination: &str| {
-            let request = self.request(method(b"MOVE"), temporary);
-            self.http.send(request.header(DESTINATION, destination).header(OVERWRITE, "F"))
+            let request = self.site.request(method(b"MOVE"), temporary);
+            self.site.http.send(request.header(DESTINATION, destination).header(OVERWRITE, "F"))
         };
         // The path alone works behind a proxy that speaks TLS for the server, too; some want the whole URL.
         let mut moved = ask(to.path())?;
@@ -149,7 +105,7 @@ impl WebDav {
     }
 
     fn change(&self, method: Method, path: &str) -> Outcome<()> {
-        done(self.http.send(self.request(method, path))?)
+        done(self.site.http.send(self.site.request(method, path))?)
     }
 }
 
@@ -187,59 +143,50 @@ fn done(answer: Answer<'_>) -> Outcome<()> {
     }
 }
 
-impl Backend for WebDav {
-    fn capabilities(&self) -> Capabilities {
-        // What is there is kept: moving over it would remove it first.
-        Capabilities { connections: self.connections.get(), atomic_replace: false }
+impl Served for WebDav {
+    /// What is there is kept: moving over it would remove it first.
+    const ATOMIC_REPLACE: bool = false;
+
+    fn connections(&self) -> NonZeroUsize {
+        self.connections
     }
 
-    fn location(&self) -> String {
-        self.shown.clone()
+    fn shown(&self) -> &str {
+        &self.shown
     }
 
-    fn create(&self) -> Result<()> {
-        match self.length(FileName::CONFIG) {
-            Ok(_) => return Err(Error::new(ErrorKind::AlreadyExists, "create", FileName::CONFIG)),
-            Err(failure) if failure.kind() == ErrorKind::NotFound => {}
-            Err(failure) => return Err(failure.about("create", &self.shown)),
+    fn length(&self, file: FileName) -> Outcome<u64> {
+        let request = self.site.request(Method::HEAD, &layout::path(file));
+        self.site.http.fetch(request)?.success()?.stated_length()
+    }
+
+    fn get(&self, file: FileName, range: Option<&str>) -> Outcome<Answer<'_>> {
+        let request = self.site.request(Method::GET, &layout::path(file));
+        self.site.http.fetch(ranged(request, range))?.success()
+    }
+
+    fn make_ready(&self) -> Outcome<()> {
+        self.make_folder(&self.site.url)?;
+        for kind in FileKind::WITH_ID {
+            self.make_folder(&self.folder(layout::folder(kind)))?;
         }
-        self.make_ready().map_err(|failure| failure.about("create", &self.shown))
+        Ok(())
     }
 
-    fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
+    fn put(&self, file: FileName, payload: &Payload<'_>) -> Outcome<()> {
         let temporary = format!("{}-tmp-{:016x}", layout::path(file), Random::fresh().next());
         let uploaded = self.upload(file, &temporary, payload);
-        uploaded.and_then(|()| self.rename(&temporary, file)).map_err(|failure| {
+        uploaded.and_then(|()| self.rename(&temporary, file)).inspect_err(|_| {
             // As good as it goes: no listing shows what stays.
             let _ = self.change(Method::DELETE, &temporary);
-            failure.of_file("save", file)
         })
     }
 
-    fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
-        into.clear();
-        download::range(range, into, |bytes| self.get(file, Some(bytes)), || self.length(file))
-            .map_err(|failure| failure.of_file("load", file))
-    }
-
-    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {
-        into.clear();
-        let loaded = self.get(file, None).and_then(|answer| download::whole(answer, at_most, into));
-        loaded.map_err(|failure| failure.of_file("load", file))
-    }
-
-    fn stat(&self, file: FileName) -> Result<u64> {
-        self.length(file).map_err(|failure| failure.of_file("stat", file))
-    }
-
-    fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        if kind == FileKind::Config {
-            return Ok(());
-        }
+    fn files(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
         listing::list(self, kind, each)
     }
 
-    fn remove(&self, file: FileName) -> Result<()> {
-        self.change(Method::DELETE, &layout::path(file)).map_err(|failure| failure.of_file("remove", file))
+    fn delete(&self, file: FileName) -> Outcome<()> {
+        self.change(Method::DELETE, &layout::path(file))
     }
 }

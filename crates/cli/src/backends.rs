@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use tresor_backend::child::Listener;
+use tresor_backend::net::Login;
 use tresor_backend::net::{self, Proxies};
 use tresor_backend::open::Options;
 use tresor_backend::rclone;
-use tresor_backend::rest::Login;
 use tresor_backend::sftp;
 
 use crate::args::Global;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use tresor_backend::b2;
+use tresor_backend::net::Login;
 use tresor_backend::object::environment::Surroundings;
 use tresor_backend::object::s3::{self, Lookup, Role};
 use tresor_backend::object::{azure, gs, swift};
-use tresor_backend::rest::Login;
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};

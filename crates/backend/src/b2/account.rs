@@ -5,7 +5,7 @@ use super::answers::{self, Authorized, Bucket, Buckets, UploadUrl};
 use crate::ErrorKind;
 use crate::net::download;
 use crate::net::failure::Failure;
-use crate::net::http::{Answer, Http};
+use crate::net::http::{self, Answer, Http};
 use ::http::Method;
 use ::http::header::{AUTHORIZATION, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -226,11 +226,8 @@ pub(super) fn encoded(name: &str) -> String {
     utf8_percent_encode(name, PLAIN).to_string()
 }
 
-/// A header nobody is to see.
 fn secret(token: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(token).map_err(|_| Failure::Answer("has a token that is none"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    http::secret(token).ok_or(Failure::Answer("has a token that is none"))
 }
 
 /// The answer if it is a success, else what B2 says is wrong.

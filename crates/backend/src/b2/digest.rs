@@ -1,10 +1,10 @@
 //! The SHA-1 by which B2 checks what is sent, and by which we check what comes back.
 
 use crate::Payload;
+use crate::id::hex;
 use crate::net::failure::Failure;
 use ::http::HeaderMap;
 use sha1::{Digest, Sha1};
-use std::fmt::Write;
 
 /// The header that tells it.
 pub(super) const HEADER: &str = "X-Bz-Content-Sha1";
@@ -18,7 +18,7 @@ pub(super) fn told(headers: &HeaderMap) -> Option<String> {
 
 /// That of bytes.
 pub(super) fn of(bytes: &[u8]) -> String {
-    hex(Sha1::new_with_prefix(bytes))
+    hex(&Sha1::digest(bytes))
 }
 
 /// That of a payload; reading it for that is no uploading.
@@ -28,15 +28,7 @@ pub(super) fn of_payload(payload: &Payload<'_>) -> Result<String, Failure> {
         sha1.update(piece);
         Ok(())
     })?;
-    Ok(hex(sha1))
-}
-
-fn hex(sha1: Sha1) -> String {
-    sha1.finalize().iter().fold(String::new(), |mut text, byte| {
-        // A string takes whatever is written.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(hex(&sha1.finalize()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::answers::{Action, Done, Files};
 use crate::net::failure::Failure;
+use crate::served::Outcome;
 use crate::{ErrorKind, FileKind, Listed, Result, layout};
 use serde_json::json;
 
@@ -12,8 +13,6 @@ const PAGE: u32 = 10_000;
 const VERSIONS: u32 = 1000;
 /// No file has more pages of versions: it would have been saved as often, or somebody wants to keep us busy.
 const MOST_PAGES: usize = 100;
-
-type Outcome<T> = std::result::Result<T, Failure>;
 
 /// Tells `each` of every file of `kind` below `prefix`; names and pages have to go forward.
 pub(super) fn list(

@@ -4,6 +4,16 @@ use super::failure::Failure;
 use super::http::Answer;
 use crate::ByteRange;
 use ::http::StatusCode;
+use ::http::header::RANGE;
+use reqwest::RequestBuilder;
+
+/// The request with this `Range` header, if there is one.
+pub(crate) fn ranged(request: RequestBuilder, range: Option<&str>) -> RequestBuilder {
+    match range {
+        Some(range) => request.header(RANGE, range),
+        None => request,
+    }
+}
 
 /// Loads exactly `range` into `into`, from what `get` is answered when it asks with this `Range` header.
 ///

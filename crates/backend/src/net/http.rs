@@ -5,7 +5,7 @@ use super::pipe::Pipe;
 use super::{Options, Proxies, tls, upload};
 use crate::{Error, ErrorKind, Payload, Result};
 use ::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, COOKIE, LOCATION, PROXY_AUTHORIZATION};
-use ::http::{HeaderMap, StatusCode};
+use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use reqwest::{Client, NoProxy, Proxy, Request, RequestBuilder, Response, redirect};
 use std::cell::Cell;
@@ -26,6 +26,13 @@ const AT_ONCE: usize = 32 * 1024 * 1024;
 const REDIRECTS: usize = 5;
 /// No connection takes longer than that to be made.
 const CONNECT: Duration = Duration::from_secs(30);
+
+/// A header value that nobody shows, if the text can be one.
+pub(crate) fn secret(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
 
 /// Where the connection goes and which protocol it speaks.
 #[derive(Default)]
@@ -217,6 +224,11 @@ impl<'a> Answer<'a> {
     pub(crate) fn length(&self) -> Option<u64> {
         let length = self.headers().get(CONTENT_LENGTH)?;
         length.to_str().ok()?.parse().ok()
+    }
+
+    /// The same, of a file whose length is asked for.
+    pub(crate) fn stated_length(&self) -> std::result::Result<u64, Failure> {
+        self.length().ok_or(Failure::Answer("does not say how long the file is"))
     }
 
     /// Which part of a file it is: its first byte, and how long the file is, if that is known.

@@ -8,7 +8,7 @@ use super::environment::Surroundings;
 use crate::ErrorKind;
 use crate::net::download;
 use crate::net::failure::Failure;
-use crate::net::http::{Answer, Http};
+use crate::net::http::{self, Answer, Http};
 use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Map, Value, json};
@@ -248,13 +248,8 @@ fn parsed(url: &str) -> Outcome<Url> {
     url.ok_or_else(|| unusable("the address to log in at ($OS_AUTH_URL or $ST_AUTH) is no URL"))
 }
 
-/// A header value that nobody shows.
 fn secret(text: &str) -> Outcome<HeaderValue> {
-    let value = HeaderValue::from_str(text);
-    let mut value =
-        value.map_err(|_| unusable("a name, key or token has characters that no header may have"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    http::secret(text).ok_or_else(|| unusable("a name, key or token has characters that no header may have"))
 }
 
 fn unusable(said: &str) -> Failure {

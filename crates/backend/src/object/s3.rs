@@ -163,7 +163,7 @@ impl Service for S3 {
         let url = format!("{}{}", self.endpoint.url(&region, ask.key.as_deref()), encode::query(&ask.query));
         let mut headers = ask.headers.clone();
         let hash = ask.payload.map_or_else(|| Sha256::digest(&ask.body).into(), |payload| payload.sha256);
-        headers.insert(HASH, ascii(&hex(&hash)));
+        headers.insert(HASH, ascii(&crate::Id::from_bytes(hash).hex()));
         if ask.payload.is_some() {
             headers.insert(CHECKSUM, ascii(&STANDARD.encode(hash)));
             // Buckets with object lock insist on hearing which checksum it is.
@@ -318,8 +318,4 @@ fn kind(code: &str, status: StatusCode) -> ErrorKind {
 /// Storage classes from which nothing can be read at once.
 fn is_archive(class: &str) -> bool {
     matches!(class, "GLACIER" | "DEEP_ARCHIVE")
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    crate::Id::from_bytes(*bytes).hex()
 }

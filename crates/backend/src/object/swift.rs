@@ -3,6 +3,7 @@
 use super::environment::Surroundings;
 use super::keystone::{self, Session, TOKEN};
 use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, dial, encode};
+use crate::id::hex;
 use crate::net::failure::Failure;
 use crate::net::http::{Answer, Http};
 use crate::{Backend, Error, ErrorKind, FileKind, Result, net};
@@ -10,7 +11,6 @@ use ::http::header::{ETAG, HeaderName};
 use ::http::{Method, StatusCode};
 use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
-use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -163,11 +163,4 @@ impl Service for Swift {
             None => ask,
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // into a string: cannot fail
-        text
-    })
 }

@@ -3,6 +3,7 @@
 use super::{CONNECTIONS, Rest, SERVER, folder};
 use crate::net::failure::Failure;
 use crate::net::http::Answer;
+use crate::served::Served;
 use crate::{ErrorKind, FileKind, FileName, Id, Listed, Result};
 use ::http::StatusCode;
 use reqwest::Method;
@@ -27,7 +28,7 @@ enum Entry {
 /// Tells `each` of the files of `kind`.
 pub(super) fn list(rest: &Rest, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
     let failed = |failure: Failure| failure.about("list", kind.word());
-    let answer = rest.http.fetch(rest.request(Method::GET, &folder(kind))).map_err(failed)?;
+    let answer = rest.site.http.fetch(rest.request(Method::GET, &folder(kind))).map_err(failed)?;
     if answer.status() == StatusCode::NOT_FOUND && !is_rclone(&answer) {
         return Ok(()); // the folder was never made
     }

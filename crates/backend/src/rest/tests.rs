@@ -4,7 +4,7 @@ use super::*;
 use crate::Id;
 
 #[test]
-fn a_socket_and_a_login_are_taken_out_of_the_url() {
+fn a_socket_is_taken_out_of_the_url() {
     assert_eq!(
         address("http+unix:///run/s.sock:/r/"),
         Some(("http://localhost/r/".into(), Some("/run/s.sock".into())))
@@ -15,12 +15,6 @@ fn a_socket_and_a_login_are_taken_out_of_the_url() {
     );
     assert_eq!(address("http+unix:///"), None);
     assert_eq!(address("https://host/r/"), Some(("https://host/r/".into(), None)));
-
-    let mut url = Url::parse("https://us%40er:pa%2Fss@host:1/r/").unwrap();
-    let login = login_of(&mut url).unwrap();
-    assert_eq!((login.user.as_str(), login.password.as_str()), ("us@er", "pa/ss"));
-    assert_eq!(url.as_str(), "https://host:1/r/");
-    assert!(login_of(&mut url).is_none());
 }
 
 #[test]

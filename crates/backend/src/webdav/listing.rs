@@ -88,9 +88,9 @@ fn members_of(dav: &WebDav, folder: &str) -> Outcome<Vec<Member>> {
 
 /// The description of a folder, and of what is in it for depth 1.
 fn ask(dav: &WebDav, folder: &str, depth: &str) -> Outcome<Vec<u8>> {
-    let request = dav.request_at(method(b"PROPFIND"), dav.folder(folder));
+    let request = dav.site.request_at(method(b"PROPFIND"), dav.folder(folder));
     let request = request.header(DEPTH, depth).header(CONTENT_TYPE, "application/xml").body(QUESTION);
-    let answer = dav.http.send(request)?.success()?;
+    let answer = dav.site.http.send(request)?.success()?;
     if answer.status() != StatusCode::MULTI_STATUS {
         return Err(Failure::Answer("is no listing"));
     }

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tresor_backend::rest::{self, Login, Rest};
+use tresor_backend::net::Login;
+use tresor_backend::rest::{self, Rest};
 use tresor_backend::{Backend, ErrorKind, FileName, Payload, conformance, net};
 use tresor_testkit::servers::{self, Server};
 

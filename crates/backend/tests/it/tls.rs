@@ -6,8 +6,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use tresor_backend::net::Login;
 use tresor_backend::net::{Identity, Options, Roots};
-use tresor_backend::rest::{self, Login, Rest};
+use tresor_backend::rest::{self, Rest};
 use tresor_backend::{Backend, Error, ErrorKind, FileName};
 use tresor_testkit::certificates::{self, Authority, authority, certificate};
 

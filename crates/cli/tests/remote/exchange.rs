@@ -78,3 +78,27 @@ impl Pair {
         assert_same(tree.path(), target.path());
     }
 }
+
+/// Fills the repository of tresor's and restic's `clients` from `source`, and compares what the everyday commands
+/// ask of the server; `requests` runs a command and counts.
+pub(crate) fn no_more_requests<N: PartialOrd + std::fmt::Display>(
+    source: &std::path::Path,
+    clients: &[Client; 2],
+    requests: &dyn Fn(&Client, &[&str]) -> N,
+) {
+    let tree = generate(source, 7, &Spec { files: 200, ..Spec::default() });
+    let source = tree.path().to_str().unwrap();
+    requests(&clients[1], &["init"]);
+    for round in 0..3 {
+        requests(&clients[1], &["backup", source]);
+        mutate(tree.path(), round, 20.0);
+    }
+    for client in clients {
+        requests(client, &["backup", source]); // and now both caches are warm
+        requests(client, &["snapshots"]);
+    }
+    for command in [&["snapshots"][..], &["backup", source], &["check"]] {
+        let [ours, theirs] = clients.each_ref().map(|client| requests(client, command));
+        assert!(ours <= theirs, "{command:?}: {ours} requests, restic makes {theirs}");
+    }
+}

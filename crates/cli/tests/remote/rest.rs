@@ -1,8 +1,8 @@
 //! Behind servers of restic's REST protocol.
 
-use crate::exchange::Pair;
+use crate::exchange::{Pair, no_more_requests};
 use tempfile::TempDir;
-use tresor_testkit::{Client, Spec, generate, mutate, servers};
+use tresor_testkit::{Client, servers};
 
 #[test]
 fn programs_take_turns_behind_rest_server() {
@@ -18,36 +18,20 @@ fn programs_take_turns_behind_rclone() {
     Pair::new(&format!("rest:http://{}/", server.address), &["rest.connections=3"], &[]).exchanges();
 }
 
-/// How many requests `work` makes, as a server logs them.
-fn requests(log: &std::path::Path, work: impl FnOnce()) -> usize {
-    let lines = || std::fs::read_to_string(log).unwrap().lines().count();
-    let before = lines();
-    work();
-    lines() - before
-}
-
 #[test]
 fn no_more_requests_are_made_than_restic_makes() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
     let server = servers::rest_server_with(folder.path(), &["--no-auth", "--log", log.to_str().unwrap()]);
     let url = format!("rest:http://{}/repo", server.address);
-    let tree = generate(folder.path().join("source"), 7, &Spec { files: 200, ..Spec::default() });
-    let source = tree.path().to_str().unwrap();
     let clients = [Client::tresor(env!("CARGO_BIN_EXE_tresor"), &url), Client::restic(&url)];
-    clients[1].ok(["init"]);
-    for round in 0..3 {
-        clients[1].ok(["backup", source]);
-        mutate(tree.path(), round, 20.0);
-    }
-    for client in &clients {
-        client.ok(["backup", source]); // and now both caches are warm
-        client.ok(["snapshots"]);
-    }
-    for command in [&["snapshots"][..], &["backup", source], &["check"]] {
-        let [ours, theirs] = [0, 1].map(|i| requests(&log, || drop(clients[i].ok(command))));
-        assert!(ours <= theirs, "{command:?}: {ours} requests, restic makes {theirs}");
-    }
+    let requests = |client: &Client, words: &[&str]| {
+        let lines = || std::fs::read_to_string(&log).unwrap().lines().count();
+        let before = lines();
+        client.ok(words);
+        lines() - before
+    };
+    no_more_requests(&folder.path().join("source"), &clients, &requests);
     // Each prunes a copy of its own, of the same id, with its own cache.
     let copied =
         std::process::Command::new("cp").args(["-r", "repo", "copy"]).current_dir(folder.path()).status();
@@ -57,7 +41,7 @@ fn no_more_requests_are_made_than_restic_makes() {
         client.ok(["forget", "--keep-last", "2"]);
     }
     let prune = ["prune", "--max-unused", "0"];
-    let [ours, theirs] = [&clients[0], &copy].map(|client| requests(&log, || drop(client.ok(prune))));
+    let [ours, theirs] = [&clients[0], &copy].map(|client| requests(client, &prune));
     assert!(ours <= theirs, "prune: {ours} requests, restic makes {theirs}");
     clients[1].ok(["check", "--read-data"]);
 }

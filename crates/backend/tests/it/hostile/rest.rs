@@ -3,7 +3,8 @@
 use super::{Ask, Case, Expect, cases, chain, names, network, patient};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tresor_backend::rest::{self, Login, Rest};
+use tresor_backend::net::Login;
+use tresor_backend::rest::{self, Rest};
 use tresor_backend::{Backend, ErrorKind};
 use tresor_testkit::servers::scripted::{Act, Scripted, Seen, answer, with_headers};
 
