@@ -1,6 +1,7 @@
 //! The programs that are measured, and their command lines.
 
 use super::row::Row;
+use super::server::{Place, Running};
 use crate::{Result, process};
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
@@ -25,17 +26,25 @@ pub(super) struct Contender {
     program: PathBuf,
     version: String,
     folder: PathBuf,
+    /// Where the server is to be behind which its repository is.
+    place: Option<Place>,
+    server: RefCell<Option<Running>>,
     repository_bytes: Cell<u64>,
     /// The name of the newest backup, for a program that wants every backup to have one (borg).
     newest: RefCell<String>,
 }
 
 /// tresor, and those of `peers` that are there.
-pub(super) fn find(peers: &[Kind], tresor: PathBuf, dir: &Path) -> Result<Vec<Contender>> {
-    let mut contenders = vec![Contender::new(Kind::Tresor, tresor, dir)?];
+pub(super) fn find(
+    peers: &[Kind],
+    tresor: PathBuf,
+    place: Option<Place>,
+    dir: &Path,
+) -> Result<Vec<Contender>> {
+    let mut contenders = vec![Contender::new(Kind::Tresor, tresor, place, dir)?];
     for kind in peers {
         match peers::find(kind.name()) {
-            Some(program) => contenders.push(Contender::new(*kind, program, dir)?),
+            Some(program) => contenders.push(Contender::new(*kind, program, place, dir)?),
             None => eprintln!("{} is not there and is left out", kind.name()),
         }
     }
@@ -58,7 +67,7 @@ impl Kind {
 }
 
 impl Contender {
-    fn new(kind: Kind, program: PathBuf, dir: &Path) -> Result<Self> {
+    fn new(kind: Kind, program: PathBuf, place: Option<Place>, dir: &Path) -> Result<Self> {
         let argument = if matches!(kind, Kind::Tresor | Kind::Restic) { "version" } else { "--version" };
         let version = process::output(Command::new(&program).arg(argument))?;
         let version = version.split_whitespace().nth(1).unwrap_or("?").to_owned();
@@ -68,6 +77,8 @@ impl Contender {
             program,
             version,
             folder,
+            place,
+            server: RefCell::default(),
             repository_bytes: Cell::new(0),
             newest: RefCell::default(),
         })
@@ -87,43 +98,61 @@ impl Contender {
     }
 
     pub(super) fn note_size(&self) -> Result<()> {
+        if !self.repository().exists() {
+            return Ok(()); // its server has it in memory
+        }
         let text = process::output(Command::new("du").arg("-sb").arg(self.repository()))?;
         let bytes = text.split_whitespace().next().and_then(|word| word.parse().ok());
         self.repository_bytes.set(bytes.ok_or("du prints no number")?);
         Ok(())
     }
 
+    /// The folder that it is in, unless a server has it in another form.
     fn repository(&self) -> PathBuf {
-        self.folder.join("repository")
+        self.folder.join(if self.place.is_some() { "served/repository" } else { "repository" })
     }
 
-    /// An empty folder to work in.
+    /// An empty folder to work in, and a server that has nothing.
     pub(super) fn clear(&self) -> Result<()> {
+        self.server.replace(None);
         if self.folder.exists() {
             fs::remove_dir_all(&self.folder)?;
         }
-        Ok(fs::create_dir_all(&self.folder)?)
+        fs::create_dir_all(&self.folder)?;
+        if let Some(place) = self.place {
+            self.server.replace(Some(place.start(&self.folder.join("served"))?));
+        }
+        Ok(())
     }
 
     /// Prepares what `row` starts from; this is not measured.
-    pub(super) fn before(&self, row: Row, template: &Path, target: &Path) -> Result<()> {
+    pub(super) fn before(&self, row: Row, template: &Path, source: &Path, target: &Path) -> Result<()> {
         match row {
             Row::Init => self.clear(),
             Row::Backup => {
                 self.clear()?;
+                if self.place.is_some() {
+                    return self.unmeasured(Row::Init, source, target);
+                }
                 if self.kind.has_restics_format() {
                     return process::run(Command::new("cp").arg("-a").arg(template).arg(self.repository()));
                 }
-                process::output(&mut self.command(Row::Init, 0, Path::new(""), Path::new(""))).map(drop)
+                self.unmeasured(Row::Init, source, target)
             }
             Row::Restore => Ok(fs::create_dir_all(target)?),
+            Row::Prune => self.unmeasured(Row::Changed, source, target),
             _ => Ok(()),
         }
     }
 
+    fn unmeasured(&self, row: Row, source: &Path, target: &Path) -> Result<()> {
+        process::output(&mut self.command(row, 0, source, target)).map(drop)
+    }
+
     /// The command line of `row`, in an environment without anything of the caller's but `PATH`.
     pub(super) fn command(&self, row: Row, round: usize, source: &Path, target: &Path) -> Command {
-        let mut command = Command::new(&self.program);
+        let two_steps = self.kind == Kind::Borg && row == Row::Prune;
+        let mut command = Command::new(if two_steps { Path::new("sh") } else { &self.program });
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.env("HOME", &self.folder).env("TZ", "UTC").env("LC_ALL", "C.UTF-8").current_dir(&self.folder);
         let arguments = match self.kind {
@@ -138,6 +167,10 @@ impl Contender {
     fn restic(&self, command: &mut Command, row: Row, source: &Path, target: &Path) -> Vec<OsString> {
         command.env("RESTIC_PASSWORD", PASSWORD).env("RESTIC_REPOSITORY", self.repository());
         command.env("RESTIC_CACHE_DIR", self.folder.join("cache"));
+        if let Some(server) = &*self.server.borrow() {
+            command.env("RESTIC_REPOSITORY", &server.location).envs(server.variables.iter().cloned());
+            command.args(&server.options);
+        }
         match row {
             Row::Init => words(&["init"]),
             Row::Backup | Row::NoChange | Row::Changed => with(&["backup", "--host", "bench"], source),
@@ -146,6 +179,7 @@ impl Contender {
             Row::Check => words(&["check"]),
             Row::CheckData => words(&["check", "--read-data"]),
             Row::Restore => with(&["restore", "latest", "--target"], target),
+            Row::Prune => words(&["forget", "--keep-last", "1", "--prune", "--max-unused", "0"]),
         }
     }
 
@@ -155,6 +189,9 @@ impl Contender {
         match row {
             Row::Backup | Row::NoChange | Row::Changed => with(&["backup", "--host", "bench"], source),
             Row::Restore => with(&["restore", "latest"], target),
+            Row::Prune => {
+                words(&["forget", "--keep-last", "1", "--prune", "--max-unused", "0B", "--instant-delete"])
+            }
             _ => self.restic(command, row, source, target),
         }
     }
@@ -192,6 +229,7 @@ impl Contender {
                 command.current_dir(target);
                 words(&["extract", archive])
             }
+            Row::Prune => with(&["-c", "\"$0\" prune --keep-last 1 && \"$0\" compact"], &self.program),
         }
     }
 }

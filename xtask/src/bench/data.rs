@@ -14,6 +14,8 @@ pub(super) enum Set {
     Linux,
     /// Four random files of 512 MiB: nothing to compress, nothing to deduplicate.
     Rand,
+    /// Two random files of 512 MiB.
+    Gib,
 }
 
 impl Set {
@@ -22,6 +24,7 @@ impl Set {
         match self {
             Set::Linux => "linux",
             Set::Rand => "rand",
+            Set::Gib => "gib",
         }
     }
 }
@@ -39,7 +42,8 @@ pub(super) fn prepare(set: Set, dir: &Path) -> Result<PathBuf> {
     eprintln!("preparing {}", folder.display());
     match set {
         Set::Linux => unpack_kernel(&folder)?,
-        Set::Rand => make_random(&folder)?,
+        Set::Rand => make_random(&folder, 4)?,
+        Set::Gib => make_random(&folder, 2)?,
     }
     Ok(folder)
 }
@@ -54,11 +58,11 @@ fn unpack_kernel(folder: &Path) -> Result<()> {
     process::run(Command::new("tar").args(["--strip-components=1", "-xf", KERNEL, "-C"]).arg(folder))
 }
 
-fn make_random(folder: &Path) -> Result<()> {
+fn make_random(folder: &Path, files: usize) -> Result<()> {
     const FILE: usize = 512 << 20;
     let mut random = Random::new(512);
     let mut part = vec![0; 1 << 20];
-    for number in 1..=4 {
+    for number in 1..=files {
         let mut file = BufWriter::new(File::create(folder.join(format!("random-{number}.bin")))?);
         for _ in 0..FILE / part.len() {
             random.fill(&mut part);

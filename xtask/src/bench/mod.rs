@@ -7,18 +7,22 @@ pub(crate) mod measure;
 
 mod contender;
 mod data;
+mod delay;
 mod report;
 mod row;
+mod server;
 
 use crate::{Result, process, project};
 use contender::Contender;
 use measure::Sample;
 use report::Report;
 use row::Row;
+use server::Place;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -34,6 +38,12 @@ pub(crate) struct Arguments {
     /// Whom to compare with; a peer that is not there is named and left out.
     #[arg(long, value_delimiter = ',', default_value = "restic,rustic,borg")]
     peers: Vec<contender::Kind>,
+    /// The server behind which each repository is; without it, they are in the work folder.
+    #[arg(long)]
+    server: Option<server::Kind>,
+    /// How many milliseconds of round trip away the server is.
+    #[arg(long, default_value_t = 0, requires = "server")]
+    delay: u64,
     /// The rows to measure; all of them if not given.
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
@@ -46,6 +56,20 @@ pub(crate) struct Arguments {
     /// Print the tables only; do not write them to the docs.
     #[arg(long)]
     no_docs: bool,
+}
+
+impl Arguments {
+    /// Where the repositories are, if not in folders.
+    fn place(&self) -> Option<Place> {
+        let round_trip = Duration::from_millis(self.delay);
+        self.server.map(|kind| Place { kind, round_trip })
+    }
+
+    /// Whom to compare with: restic alone speaks to every server.
+    fn comparable(&self) -> Vec<contender::Kind> {
+        let speaks = |peer: &contender::Kind| self.server.is_none() || *peer == contender::Kind::Restic;
+        self.peers.iter().copied().filter(speaks).collect()
+    }
 }
 
 /// What the key file of the repositories costs to open.
@@ -62,7 +86,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let dir = project::folder().join(&arguments.dir);
     fs::create_dir_all(&dir)?;
     let dir = dir.canonicalize()?;
-    let contenders = contender::find(&arguments.peers, program(arguments.tresor.as_deref())?, &dir)?;
+    let program = program(arguments.tresor.as_deref())?;
+    let contenders = contender::find(&arguments.comparable(), program, arguments.place(), &dir)?;
     let mut failures = Vec::new();
     for set in &arguments.data {
         let mut bench = Bench {
@@ -158,14 +183,14 @@ impl Bench<'_> {
     }
 
     fn round(&mut self, row: Row, round: usize, template: &Template) -> Result<()> {
-        if row == Row::Changed {
+        if row.wants_changes() {
             tresor_testkit::mutate(&self.source, round as u64 + 1, 1.0);
         }
         let count = self.contenders.len();
         for turn in 0..count {
             let place = (turn + round) % count;
             let contender = &self.contenders[place];
-            contender.before(row, &template.path, &self.target)?;
+            contender.before(row, &template.path, &self.source, &self.target)?;
             rustix::fs::sync();
             let mut command = contender.command(row, round, &self.source, &self.target);
             let outcome =

@@ -24,7 +24,8 @@ impl Report {
     pub(super) fn new(bench: &Bench<'_>, set: data::Set, arguments: &Arguments) -> Result<Self> {
         let place = file_system(&bench.source)?;
         let key = if bench.key == Key::Cheap { ", cheap key" } else { "" };
-        let title = format!("{} on {place}{key}", set.name());
+        let server = arguments.place().map_or_else(String::new, |server| format!(", repositories {server}"));
+        let title = format!("{} on {place}{server}{key}", set.name());
         let mut section = format!("### {title}\n\n");
         writeln!(section, "`{}`, {}, {}.\n", command_line(set, arguments, &place), date()?, machine()?)?;
         section += &table(bench);
@@ -67,6 +68,9 @@ fn table(bench: &Bench<'_>) -> String {
         let ratios = (1..bench.contenders.len()).map(|place| ratio(samples(0), samples(place)));
         let cells: Vec<String> = std::iter::once(row.to_string()).chain(cells).chain(ratios).collect();
         table += &format!("| {} |\n", cells.join(" | "));
+    }
+    if ours.repository_bytes() == 0 {
+        return table; // a server has it in memory
     }
     let sizes = bench.contenders.iter().map(|contender| format!("{:.1}", mebibytes(contender)));
     let ratios = peers.iter().map(|peer| format!("{:.3}", mebibytes(ours) / mebibytes(peer)));
@@ -114,7 +118,15 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn command_line(set: data::Set, arguments: &Arguments, place: &str) -> String {
     let dir = if place == "tmpfs" { " --dir DIR-ON-TMPFS" } else { "" };
     let key = if arguments.key == Key::Cheap { " --key cheap" } else { "" };
-    format!("cargo xtask bench --data {} --pairs {}{dir}{key}", set.name(), arguments.pairs)
+    let server = arguments.place().map_or_else(String::new, |place| match place.round_trip.as_millis() {
+        0 => format!(" --server {}", place.kind),
+        away => format!(" --server {} --delay {away}", place.kind),
+    });
+    let rows = match &arguments.rows[..] {
+        [] => String::new(),
+        rows => format!(" --rows {}", rows.iter().map(|row| row.name()).collect::<Vec<_>>().join(",")),
+    };
+    format!("cargo xtask bench --data {} --pairs {}{server}{rows}{dir}{key}", set.name(), arguments.pairs)
 }
 
 fn file_system(path: &Path) -> Result<String> {

@@ -1,9 +1,10 @@
 //! The rows of the table: what is measured.
 
+use clap::ValueEnum;
 use std::fmt;
 
 /// One kind of work; later rows stand on what earlier ones left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Row {
     Init,
     Backup,
@@ -14,6 +15,8 @@ pub(super) enum Row {
     Check,
     CheckData,
     Restore,
+    /// Forgets all but the newest snapshot, whose 1 % is new, and leaves nothing unused.
+    Prune,
 }
 
 impl Row {
@@ -28,7 +31,18 @@ impl Row {
         Row::Check,
         Row::CheckData,
         Row::Restore,
+        Row::Prune,
     ];
+
+    /// Its name as an argument.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether 1 % of the data is changed before it.
+    pub(super) fn wants_changes(self) -> bool {
+        matches!(self, Row::Changed | Row::Prune)
+    }
 }
 
 impl fmt::Display for Row {
@@ -43,6 +57,7 @@ impl fmt::Display for Row {
             Row::Check => "check",
             Row::CheckData => "check --read-data",
             Row::Restore => "restore",
+            Row::Prune => "forget --prune",
         })
     }
 }

@@ -21,9 +21,10 @@ pub(crate) struct Pipe {
     live: Mutex<Option<Live>>,
 }
 
+/// Dropped in this order: when nobody can send any more the connection ends, and with it the program by itself.
 struct Live {
-    child: Child,
     sender: SendRequest<Body>,
+    child: Child,
 }
 
 impl Pipe {
@@ -59,7 +60,7 @@ impl Pipe {
             .map_err(|error| Failure::Transport(error.to_string()))?;
         // It ends with the pipe; who waits for an answer is told why.
         tokio::spawn(connection);
-        let live = live.insert(Live { child, sender });
+        let live = live.insert(Live { sender, child });
         Ok(live.sender.clone())
     }
 

@@ -32,3 +32,17 @@ fn an_rclone_that_does_not_answer_is_told_from_its_last_words() {
     assert!(tresor("rclone.program='").contains("single-quoted string not terminated"));
     assert!(tresor("rclone.timeout=5").contains("5"));
 }
+
+#[test]
+fn rclone_ends_by_itself_when_nobody_speaks_to_it_any_more() {
+    let folder = TempDir::new().unwrap();
+    let (script, told) = (folder.path().join("script"), folder.path().join("told"));
+    // Who is killed is so together with this shell, which then tells nothing.
+    let rclone = peers::rclone();
+    let text = format!("{} --config /dev/null \"$@\"; echo $? > {}", rclone.display(), told.display());
+    std::fs::write(&script, text).unwrap();
+    let option = format!("rclone.program=sh {}", script.display());
+    let location = format!("rclone:{}/repo", folder.path().display());
+    Client::tresor(env!("CARGO_BIN_EXE_tresor"), location).ok(["-o", &option, "init"]);
+    assert_eq!(std::fs::read_to_string(told).unwrap(), "0\n");
+}
