@@ -9,7 +9,7 @@ use crate::codec::Decoder;
 use crate::error::{Error, Result};
 use crate::id::{BlobId, PackId};
 use crate::index::{Index, Place};
-use crate::pack::open::{BadBlob, open_blob};
+use crate::pack::open::{BadBlob, Opened, open_blob};
 use crate::repository::Repository;
 use tresor_backend::handle::Right;
 use tresor_backend::{ByteRange, ErrorKind};
@@ -29,11 +29,37 @@ pub struct Loader<'a, R: Right> {
 /// Takes one blob's verified plaintext, or why it could not be loaded.
 pub type Each<'f, E> = dyn FnMut(BlobHandle, Result<&[u8]>) -> Result<(), E> + 'f;
 
+/// A blob with its hash verified, and the form in which it is stored.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    /// Which blob.
+    pub blob: BlobHandle,
+    /// Its plaintext.
+    pub plain: &'a [u8],
+    pub(crate) stored: Option<Stored<'a>>,
+}
+
+/// What there was in a pack; `None` in a [`Found`] blob that did not come from its pack's request.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    /// As it lies in the pack.
+    pub(crate) sealed: &'a [u8],
+    /// What was sealed.
+    pub(crate) frame: &'a [u8],
+    /// 0 if it is not compressed.
+    pub(crate) uncompressed_length: u32,
+}
+
+/// Takes one blob in its stored form, or why it could not be loaded.
+pub type EachFound<'f, E> = dyn FnMut(BlobHandle, Result<Found<'_>>) -> Result<(), E> + 'f;
+
 /// What came, opened in place, and a decompressed blob.
 #[derive(Default)]
 struct Buffers {
     sealed: Vec<u8>,
     plain: Vec<u8>,
+    /// One blob as it lies in the pack.
+    kept: Vec<u8>,
 }
 
 impl<R: Right> Repository<R> {
@@ -86,6 +112,35 @@ impl<R: Right> Loader<'_, R> {
         wanted: &mut [(BlobHandle, Place)],
         each: &mut Each<'_, E>,
     ) -> Result<(), E> {
+        let keep = false;
+        self.each_of_pack(index, pack, wanted, keep, &mut |blob, found| {
+            each(blob, found.map(|found| found.plain))
+        })
+    }
+
+    /// The same with the form in which each blob is stored, so that it can be stored so elsewhere.
+    ///
+    /// # Errors
+    /// The first error that `each` returns.
+    pub fn load_stored_from_pack<E: From<crate::Error>>(
+        &mut self,
+        index: &Index,
+        pack: PackId,
+        wanted: &mut [(BlobHandle, Place)],
+        each: &mut EachFound<'_, E>,
+    ) -> Result<(), E> {
+        let keep = true;
+        self.each_of_pack(index, pack, wanted, keep, each)
+    }
+
+    fn each_of_pack<E: From<crate::Error>>(
+        &mut self,
+        index: &Index,
+        pack: PackId,
+        wanted: &mut [(BlobHandle, Place)],
+        keep: bool,
+        each: &mut EachFound<'_, E>,
+    ) -> Result<(), E> {
         wanted.sort_unstable_by_key(|(_, place)| place.offset);
         let mut rest = &*wanted;
         while let Some(blobs) = requests::next(&mut rest, self.at_most) {
@@ -94,14 +149,14 @@ impl<R: Right> Loader<'_, R> {
             let loaded = load_range(self.repository, pack, range, &mut buffers.sealed);
             for &(blob, place) in blobs {
                 let opened = match &loaded {
-                    Ok(()) => self.open(blob, place, range.offset, &mut buffers),
+                    Ok(()) => self.open(blob, place, range.offset, keep, &mut buffers),
                     Err(error) => Err(failed_request(error, pack, place)),
                 };
                 match opened {
-                    Ok(plain) => each(blob, Ok(plain))?,
+                    Ok(found) => each(blob, Ok(found))?,
                     Err(failed) => {
                         let other = self.load_copy(index, blob, Some(failed), &mut buffers.plain);
-                        each(blob, other.map(|()| &*buffers.plain))?;
+                        each(blob, other.map(|()| Found { blob, plain: &buffers.plain, stored: None }))?;
                     }
                 }
             }
@@ -110,22 +165,32 @@ impl<R: Right> Loader<'_, R> {
         Ok(())
     }
 
-    /// Opens one of the blobs whose bytes, from `start` of the pack on, were loaded.
+    /// Opens one of the blobs whose bytes, from `start` of the pack on, were loaded; with its stored form if
+    /// that is to be kept.
     fn open<'b>(
         &mut self,
         blob: BlobHandle,
         place: Place,
         start: u64,
+        keep: bool,
         buffers: &'b mut Buffers,
-    ) -> Result<&'b [u8], Box<Failed>> {
+    ) -> Result<Found<'b>, Box<Failed>> {
         let start = (u64::from(place.offset) - start) as usize;
         let sealed = &mut buffers.sealed[start..start + place.length as usize];
         let key = &self.repository.key;
-        open_blob(key, &mut self.decoder, &place.entry(blob), sealed, &mut buffers.plain).map_err(|bad| {
+        buffers.kept.clear();
+        if keep {
+            buffers.kept.extend_from_slice(sealed);
+        }
+        let opened = open_blob(key, &mut self.decoder, &place.entry(blob), sealed, &mut buffers.plain);
+        let Opened { frame, plain } = opened.map_err(|bad| {
             // A wrong copy in the cache says nothing of the repository: then the same place is worth a try.
             let tried = if self.repository.distrust(place.pack) { None } else { Some(place) };
             Box::new(Failed { place: tried, error: damaged(blob, place.pack, &bad) })
-        })
+        })?;
+        let uncompressed_length = place.uncompressed_length;
+        let stored = Stored { sealed: &buffers.kept, frame, uncompressed_length };
+        Ok(Found { blob, plain, stored: keep.then_some(stored) })
     }
 
     /// Loads any copy of a blob into `plain`, but not the one that `failed` before.
@@ -168,7 +233,7 @@ impl<R: Right> Loader<'_, R> {
         let opened = match entry.uncompressed_length {
             0 => open_blob(key, &mut self.decoder, &entry, &mut self.single, &mut Vec::new()).map(|found| {
                 plain.clear();
-                plain.extend_from_slice(found);
+                plain.extend_from_slice(found.plain);
             }),
             _ => open_blob(key, &mut self.decoder, &entry, &mut self.single, plain).map(drop),
         };

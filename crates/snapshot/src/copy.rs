@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tresor_repo::handle::Right;
 use tresor_repo::index::{Index, Place};
+use tresor_repo::load::Found;
 use tresor_repo::upload::{BlobSaver, Upload};
 use tresor_repo::{BlobHandle, BlobId, BlobKind, Monitor, PackId, Phase, Repository, SnapshotId};
 
@@ -150,8 +151,8 @@ impl<'a, R: Right> Source<'a, R> {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(portion) = portions.get(number) else { return Ok(()) };
             let Some(pack) = pack(portion) else { continue };
-            loader.load_from_pack(self.index, pack, &mut portion.to_vec(), &mut |blob, plain| {
-                save(&mut saver, blob, plain?, self.repo)
+            loader.load_stored_from_pack(self.index, pack, &mut portion.to_vec(), &mut |_, found| {
+                save(&mut saver, &found?, self.repo)
             })?;
             if portions.get(number + 1).and_then(|portion| self::pack(portion)) != Some(pack) {
                 monitor.advance(Phase::Copy, 1);
@@ -160,16 +161,11 @@ impl<'a, R: Right> Source<'a, R> {
     }
 }
 
-fn save<R: Right>(
-    saver: &mut BlobSaver<'_>,
-    blob: BlobHandle,
-    plain: &[u8],
-    source: &Repository<R>,
-) -> Result<()> {
+fn save<R: Right>(saver: &mut BlobSaver<'_>, found: &Found<'_>, source: &Repository<R>) -> Result<()> {
     if source.cancel().is_set() {
         return Err(tresor_repo::Error::Cancelled.into());
     }
-    saver.save_blob(blob.kind, plain)?;
+    saver.copy_blob(found)?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::id::PackId;
 use crate::load::load_range;
 use crate::pack::Entry;
 use crate::pack::header::{self, LENGTH_FIELD};
-use crate::pack::open::{BadBlob, open_blob};
+use crate::pack::open::{BadBlob, Opened, open_blob};
 use crate::repository::Repository;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
@@ -92,8 +92,8 @@ impl<'a, R: Right> PackReader<'a, R> {
         let opened = open_blob(&self.repository.key, &mut self.decoder, entry, sealed, &mut self.unpacked);
         let (blob, declared) = (entry.blob, entry.uncompressed_length as usize);
         match opened {
-            Ok(plain) if declared == 0 || plain.len() == declared => None,
-            Ok(plain) => {
+            Ok(Opened { plain, .. }) if declared == 0 || plain.len() == declared => None,
+            Ok(Opened { plain, .. }) => {
                 let what = format!("its length is {}, not {declared} as the index says", plain.len());
                 Some(PackFault::WrongBlob { blob, what })
             }

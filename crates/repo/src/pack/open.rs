@@ -19,27 +19,33 @@ pub(crate) enum BadBlob {
     OtherId(BlobId),
 }
 
+/// A blob whose id is right.
+pub(crate) struct Opened<'b> {
+    /// What was sealed: a zstd frame if the blob is compressed, else the plaintext.
+    pub(crate) frame: &'b [u8],
+    /// The plaintext, which may be longer or shorter than the entry says.
+    pub(crate) plain: &'b [u8],
+}
+
 /// Opens the blob of `entry` in place; what is compressed goes to `unpacked` (cleared first).
-///
-/// The answer is the plaintext, whose id is right; it may be longer or shorter than the entry says.
 pub(crate) fn open_blob<'b>(
     key: &Key,
     decoder: &mut Decoder,
     entry: &Entry,
     sealed: &'b mut [u8],
     unpacked: &'b mut Vec<u8>,
-) -> Result<&'b [u8], BadBlob> {
-    let opened: &[u8] = key.open_in_place(sealed)?;
+) -> Result<Opened<'b>, BadBlob> {
+    let frame: &[u8] = key.open_in_place(sealed)?;
     let plain = match entry.uncompressed_length {
-        0 => opened,
+        0 => frame,
         length => {
             unpacked.clear();
-            decoder.decode(opened, u64::from(length).max(TOLERATED), unpacked)?;
+            decoder.decode(frame, u64::from(length).max(TOLERATED), unpacked)?;
             unpacked
         }
     };
     match BlobId::of(plain) {
-        id if id == entry.blob.id => Ok(plain),
+        id if id == entry.blob.id => Ok(Opened { frame, plain }),
         other => Err(BadBlob::OtherId(other)),
     }
 }

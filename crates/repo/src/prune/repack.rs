@@ -17,8 +17,9 @@ impl Repository<Full> {
     /// Copies the blobs of packs to be repacked which no other pack holds; they are stored and in an index file
     /// when it returns (whose files it answers with), and all the old packs are still there.
     ///
-    /// Several packs at a time, their near blobs in one request; every blob is authenticated, and if it is
-    /// wrong its other copies are tried, before it is compressed and sealed anew.
+    /// Several packs at a time, their near blobs in one request; every blob is opened and its hash verified, and
+    /// if it is wrong its other copies are tried, before it is moved as it is (or compressed and sealed anew,
+    /// if it is not stored as it would be today).
     ///
     /// # Errors
     /// The first blob of which no copy can be loaded; those of an upload; cancellation.
@@ -75,11 +76,11 @@ impl Repacking<'_> {
         let (mut loader, mut saver) = (self.repository.loader(), upload.saver());
         while let Some(pack) = self.plan.repack.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             let mut wanted = self.take(pack);
-            loader.load_from_pack(self.index, *pack, &mut wanted, &mut |blob, plain| {
+            loader.load_stored_from_pack(self.index, *pack, &mut wanted, &mut |_, found| {
                 if self.repository.cancel().is_set() {
                     return Err(Error::Cancelled);
                 }
-                saver.save_blob(blob.kind, plain?).map(drop)
+                saver.move_blob(&found?).map(drop)
             })?;
             monitor.advance(Phase::Repack, 1);
         }

@@ -1,9 +1,10 @@
-//! One worker's way into an upload: hash → claim → compress → seal → verify → pack.
+//! One worker's way into an upload: hash → claim → compress → seal → verify → pack, or a part of it.
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::{Compression, Decoder, Encoder};
 use crate::error::{Error, Result};
 use crate::id::BlobId;
+use crate::load::{Found, Stored};
 use crate::pack::header::{FRAME, entry_size};
 use crate::pack::writer::SealedBlob;
 use crate::upload::open_packs::Chance;
@@ -60,6 +61,66 @@ impl<'a> BlobSaver<'a> {
         Ok(Saved { id: blob.id, was_new: true, stored_bytes })
     }
 
+    /// Saves a blob of this same repository once more, byte for byte as it is stored, unless it would be stored
+    /// in another way today.
+    ///
+    /// Its loader has opened those very bytes, so that they need not be verified again.
+    ///
+    /// # Errors
+    /// As [`save_blob`](Self::save_blob).
+    pub fn move_blob(&mut self, found: &Found<'_>) -> Result<Saved> {
+        self.save_found(found, |saver, stored| {
+            saver.sealed.clear();
+            saver.sealed.extend_from_slice(stored.sealed);
+            Ok(())
+        })
+    }
+
+    /// Saves a blob of another repository as it is compressed there, unless it would be compressed in another way.
+    ///
+    /// # Errors
+    /// As [`save_blob`](Self::save_blob).
+    pub fn copy_blob(&mut self, found: &Found<'_>) -> Result<Saved> {
+        self.save_found(found, |saver, stored| {
+            saver.sealed.clear();
+            saver.upload.key.seal(stored.frame, &mut saver.sealed)?;
+            if saver.upload.options.verify_before_upload {
+                saver.verify_frame(found.blob.id, stored.frame)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Saves a found blob by way of what `seal` leaves in `self.sealed`, where its stored form is the usual one.
+    fn save_found(
+        &mut self,
+        found: &Found<'_>,
+        seal: impl FnOnce(&mut Self, &Stored<'_>) -> Result<()>,
+    ) -> Result<Saved> {
+        let Found { blob, plain, stored } = *found;
+        let Some(stored) = stored.filter(|stored| self.is_usual(blob.kind, plain, stored)) else {
+            return self.save_blob(blob.kind, plain);
+        };
+        let upload = self.upload;
+        upload.outcome.check()?;
+        if upload.index.contains(blob.kind, &blob.id) || !upload.claims.claim(blob) {
+            return Ok(Saved { id: blob.id, was_new: false, stored_bytes: 0 });
+        }
+        let packed = seal(self, &stored).and_then(|()| self.pack(blob, stored.uncompressed_length));
+        let stored_bytes = packed.map_err(|error| upload.outcome.fail(error))?;
+        upload.outcome.count(blob.kind, plain.len() as u64, stored_bytes);
+        Ok(Saved { id: blob.id, was_new: true, stored_bytes })
+    }
+
+    /// Whether a blob would be stored as it is: compressed or not, and at no level that somebody asked for.
+    fn is_usual(&self, kind: BlobKind, plain: &[u8], stored: &Stored<'_>) -> bool {
+        let any_level = matches!(self.upload.options.compression, Compression::Auto | Compression::Off);
+        match stored.uncompressed_length {
+            0 => !self.is_compressed(kind, plain),
+            length => any_level && self.is_compressed(kind, plain) && plain.len() as u64 == u64::from(length),
+        }
+    }
+
     /// Returns how many bytes the blob takes.
     fn store(&mut self, blob: BlobHandle, plain: &[u8], length: u32) -> Result<u64> {
         let uncompressed_length = if self.is_compressed(blob.kind, plain) { length } else { 0 };
@@ -70,6 +131,11 @@ impl<'a> BlobSaver<'a> {
         if u32::try_from(self.sealed.len()).is_err() {
             return Err(too_large(blob.kind, plain.len()));
         }
+        self.pack(blob, uncompressed_length)
+    }
+
+    /// Puts the sealed blob into a pack; returns how many bytes it takes.
+    fn pack(&mut self, blob: BlobHandle, uncompressed_length: u32) -> Result<u64> {
         let sealed = SealedBlob { blob, sealed: &self.sealed, uncompressed_length };
         let mut stored_bytes = (self.sealed.len() + entry_size(uncompressed_length)) as u64;
         if let Some(full) = self.upload.packs.add(sealed, self.chance.draw()?)? {
@@ -115,6 +181,14 @@ impl<'a> BlobSaver<'a> {
         if BlobId::of(plain) == id { Ok(()) } else { Err(failed("its hash is another")) }
     }
 
+    /// Brings what was sealed back from the sealed bytes alone; that it holds the blob is known.
+    fn verify_frame(&mut self, id: BlobId, frame: &[u8]) -> Result<()> {
+        let failed = |what| Error::Verification { id, what };
+        self.opened.clear();
+        self.upload.key.open(&self.sealed, &mut self.opened).map_err(|_| failed("it does not open"))?;
+        if self.opened == frame { Ok(()) } else { Err(failed("it opens to something else")) }
+    }
+
     fn give_up_large_buffers(&mut self) {
         for buffer in [&mut self.first, &mut self.sealed, &mut self.opened] {
             if buffer.capacity() > USUAL_BLOB {
@@ -148,5 +222,17 @@ pub(super) mod tests {
         // Sealed rightly, but compressed wrongly.
         saver.seal(b"no frame", false).unwrap();
         assert!(saver.verify(id, length, true).is_err());
+    }
+
+    pub(in crate::upload) fn broken_frames_are_noticed(mut saver: BlobSaver<'_>) {
+        let (frame, id) = (b"a frame", BlobId::of(b"what it holds"));
+        saver.upload.key.seal(frame, &mut saver.sealed).unwrap();
+        saver.verify_frame(id, frame).unwrap();
+        assert!(saver.verify_frame(id, b"A frame").is_err());
+        for at in 0..saver.sealed.len() {
+            saver.sealed[at] ^= 4;
+            assert!(saver.verify_frame(id, frame).is_err());
+            saver.sealed[at] ^= 4;
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::codec::Compression;
 use crate::id::PackId;
 use crate::index::Place;
+use crate::load::Found;
 use crate::monitor::Silent;
 use crate::pack::header::{FRAME, pack_size};
 use crate::testing::{Numbers, Refusing, repository};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tresor_backend::memory::Memory;
-use tresor_backend::{Backend, ErrorKind, FileKind, Full};
+use tresor_backend::{Backend, ByteRange, ErrorKind, FileKind, Full};
 
 type Blob = (BlobKind, Vec<u8>);
 
@@ -280,4 +281,86 @@ fn the_error_of_the_work_is_reported_even_while_packs_wait() {
         });
         assert!(matches!(ended, Err(Error::Refused(_))), "{ended:?}");
     }
+}
+
+/// Stores all that `from` has in `to`, by `store`.
+fn transfer(
+    from: &Repository<Full>,
+    to: &Repository<Full>,
+    store: impl Fn(&mut BlobSaver<'_>, &Found<'_>) -> Result<Saved>,
+) -> Uploaded {
+    let index = from.load_index(&Silent).unwrap();
+    let by_pack = index.by_pack();
+    let uploaded = to.upload(&Index::default(), |upload| {
+        let (mut loader, mut saver) = (from.loader(), upload.saver());
+        index.packs().try_for_each(|pack| {
+            let mut wanted: Vec<_> = by_pack.blobs(&pack).collect();
+            loader.load_stored_from_pack(&index, pack, &mut wanted, &mut |blob, found| {
+                let saved = store(&mut saver, &found?)?;
+                assert_eq!((saved.id, saved.was_new), (blob.id, true));
+                Ok::<_, Error>(())
+            })
+        })
+    });
+    uploaded.unwrap().1
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_is_moved_stays_as_it_is_and_what_is_copied_stays_compressed(
+        seed: u64, versions in prop::array::uniform2(1u32..=2), verify: bool,
+        levels in prop::array::uniform2(prop::sample::select(vec![
+            Compression::Auto, Compression::Off, Compression::Max
+        ])),
+    ) {
+        let blobs = sample(seed, 40);
+        let backends = [Arc::new(Memory::new()), Arc::new(Memory::new())];
+        let [source, destination] = [0, 1].map(|number| {
+            repository(&backends[number], versions[number], |options| {
+                (options.compression, options.verify_before_upload) = (levels[number], verify);
+            })
+        });
+        save_all(&source, &Index::default(), &blobs, 1).unwrap();
+        let before = source.load_index(&Silent).unwrap();
+        let copied = transfer(&source, &destination, |saver, found| saver.copy_blob(found));
+        let moved = transfer(&source, &source, |saver, found| saver.move_blob(found));
+        prop_assert_eq!(moved.plain_bytes, copied.plain_bytes);
+        let (twice, there) = (source.load_index(&Silent).unwrap(), destination.load_index(&Silent).unwrap());
+        verify_packs(&backends[1], &destination, &there);
+        let bytes = |place: &Place| {
+            let range = ByteRange { offset: place.offset.into(), length: place.length.into() };
+            let mut bytes = Vec::new();
+            backends[0].load(place.pack.file(), range, &mut bytes).unwrap();
+            bytes
+        };
+        for (blob, place) in before.iter() {
+            let copies: Vec<_> = twice.copies(blob.kind, &blob.id).collect();
+            prop_assert_eq!(copies.len(), 2);
+            if levels[0] != Compression::Max {
+                prop_assert_eq!(bytes(&copies[0]), bytes(&copies[1]));
+            }
+            let plain = source.load_blob(&before, blob.kind, &blob.id).unwrap();
+            prop_assert_eq!(&destination.load_blob(&there, blob.kind, &blob.id).unwrap(), &plain);
+            let at_destination = there.find(blob.kind, &blob.id).unwrap();
+            let wanted = blob.kind == BlobKind::Tree || levels[1] != Compression::Off;
+            let is_compressed = versions[1] == 2 && wanted && !plain.is_empty();
+            prop_assert_eq!(at_destination.uncompressed_length > 0, is_compressed);
+            if is_compressed && place.uncompressed_length > 0 && levels[1] != Compression::Max {
+                prop_assert_eq!(at_destination.length, place.length);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_copied_blob_that_breaks_after_sealing_is_noticed() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let checked = repository.upload(&Index::default(), |upload| {
+        saver::tests::broken_frames_are_noticed(upload.saver());
+        Ok::<_, Error>(())
+    });
+    checked.unwrap();
 }
