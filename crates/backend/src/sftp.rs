@@ -1,10 +1,11 @@
 //! The SFTP backend: a repository in a folder behind the user's own `ssh`.
 //!
-//! Another program that speaks SFTP can stand in for it. One program, one conversation, many requests under way at
-//! once. When it is lost, calls fail as temporary and the next one connects again. The protocol is our own
+//! Another program that speaks SFTP can stand in for it. One program, one conversation (where the way is long a few
+//! more through ssh's connection, see `lanes`), many requests under way at once. When it is lost, calls fail as temporary and the next one connects again. The protocol is our own
 //! (docs/adr/0012-our-own-sftp.md); ssh does the rest.
 
 use crate::child::{Child, Listener};
+use crate::clock::{Clock, SystemClock};
 use crate::{
     Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout,
 };
@@ -12,6 +13,7 @@ use crate::{location, net};
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +23,8 @@ mod terminal;
 mod pipe;
 mod wire;
 mod session;
+mod sharing;
+mod lanes;
 mod files;
 mod folders;
 #[cfg(test)]
@@ -29,8 +33,10 @@ mod hostile;
 mod tests;
 
 use failure::Failure;
+use lanes::Lanes;
 use pipe::Patient;
 use session::Session;
+use sharing::Sharing;
 use terminal::Lent;
 use wire::{LONGEST_CONTENT, Request, USUAL_CONTENT};
 
@@ -44,6 +50,8 @@ pub struct Options {
     pub command: Option<Vec<OsString>>,
     /// Further arguments for ssh (`sftp.args`).
     pub arguments: Vec<OsString>,
+    /// Folder for a socket by which ssh shares its connection (without it, one conversation is all).
+    pub sockets: Option<PathBuf>,
     /// Told every line that the program says on its standard error, as it may be shown.
     pub listener: Option<Listener>,
     /// When a connection on which nothing comes or goes is given up (without it: after five minutes).
@@ -67,11 +75,13 @@ pub struct Sftp {
     shown: String,
     /// What every path begins with: the folder and a slash, or nothing.
     root: String,
-    program: Vec<OsString>,
+    program: Program,
     listener: Option<Listener>,
     stuck_after: Duration,
     connections: NonZeroUsize,
     replaces: AtomicBool,
+    /// They end before the first conversation does.
+    lanes: Option<Lanes>,
     current: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -81,6 +91,8 @@ struct Connection {
     content_of_read: u32,
     content_of_write: u32,
     modes: Modes,
+    /// How long an answer takes.
+    round_trip: Duration,
     _program: Option<Child>,
 }
 
@@ -111,17 +123,25 @@ impl Sftp {
         let shown = shown.into();
         let failed = |shown: &String| Error::about(ErrorKind::Unusable, "open", shown);
         let program = match &options.command {
-            Some(command) => command.clone(),
+            Some(command) => Program::given(command),
             None => ssh(place, &options.arguments).map_err(|refusal| failed(&shown).caused_by(refusal))?,
+        };
+        let lanes = match (&options.command, &options.sockets) {
+            (None, Some(folder)) => program.share(folder).map(Lanes::new),
+            _ => None,
         };
         let sftp = Sftp {
             root: prefix(&place.path),
             shown,
             program,
-            listener: options.listener.clone(),
+            listener: match &lanes {
+                Some(_) => options.listener.clone().map(Lanes::listener),
+                None => options.listener.clone(),
+            },
             stuck_after: options.stuck_after.unwrap_or(net::STUCK_AFTER),
             connections,
             replaces: AtomicBool::new(false),
+            lanes,
             current: Mutex::new(None),
         };
         sftp.connection().map_err(|failure| failed(&sftp.shown).caused_by(failure))?;
@@ -135,7 +155,8 @@ impl Sftp {
             return Ok(Arc::clone(connection));
         }
         *current = None;
-        let connection = Arc::new(self.connect().map_err(|failure| match failure {
+        let first = self.lanes.as_ref().map_or(&[][..], Lanes::first);
+        let connection = Arc::new(self.connect(first, true).map_err(|failure| match failure {
             Failure::Lost(why) => Failure::Unreachable(why.to_string()),
             failure => Failure::Unreachable(failure.to_string()),
         })?);
@@ -143,11 +164,12 @@ impl Sftp {
         Ok(Arc::clone(current.insert(connection)))
     }
 
-    fn connect(&self) -> std::result::Result<Connection, Failure> {
-        let name = self.program.first().map(|name| name.display().to_string()).unwrap_or_default();
-        let prefix = format!("subprocess {name}: ");
-        let (program, stdin, stdout) = Child::start(&self.program, &prefix, self.listener.clone())?;
-        let lent = program.group().and_then(Lent::to);
+    /// Starts the program with more options; only the first may say something, and ask on the terminal.
+    fn connect(&self, options: &[OsString], is_first: bool) -> std::result::Result<Connection, Failure> {
+        let prefix = format!("subprocess {}: ", self.program.name.display());
+        let listener = self.listener.clone().filter(|_| is_first);
+        let (program, stdin, stdout) = Child::start(&self.program.words(options), &prefix, listener)?;
+        let lent = program.group().filter(|_| is_first).and_then(Lent::to);
         let words = program.words();
         let stdin = Patient::new(stdin, self.stuck_after)?;
         let session = Session::begin(stdin, stdout, move || words.text(), self.stuck_after)?;
@@ -165,20 +187,62 @@ impl Sftp {
         file: FileName,
         call: impl FnOnce(&Connection) -> std::result::Result<T, Failure>,
     ) -> Result<T> {
-        let outcome = self.connection().and_then(|connection| call(&connection));
+        self.call_with(0, doing, file, call)
+    }
+
+    /// Makes a call that moves so many bytes.
+    fn call_with<T>(
+        &self,
+        bytes: u64,
+        doing: &'static str,
+        file: FileName,
+        call: impl FnOnce(&Connection) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        let outcome = self.connection().and_then(|first| {
+            match self.lanes.as_ref().and_then(|lanes| lanes.seat(bytes, &first)) {
+                Some(seat) => call(&seat.connection(first, |options| self.connect(options, false))),
+                None => call(&first),
+            }
+        });
         outcome.map_err(|failure| Error::new(failure.kind(), doing, file).caused_by(failure))
     }
 }
 
+/// The command line of the program that speaks SFTP.
+#[derive(Debug, PartialEq, Eq)]
+struct Program {
+    name: OsString,
+    /// What comes behind the options that we add.
+    arguments: Vec<OsString>,
+    /// The last words.
+    service: Vec<OsString>,
+}
+
+impl Program {
+    /// Another program than ssh.
+    fn given(command: &[OsString]) -> Self {
+        let (name, arguments) =
+            command.split_first().map_or((OsString::new(), &[][..]), |(name, rest)| (name.clone(), rest));
+        Program { name, arguments: arguments.to_vec(), service: Vec::new() }
+    }
+
+    /// Name, options, arguments.
+    fn words(&self, options: &[OsString]) -> Vec<OsString> {
+        [std::slice::from_ref(&self.name), options, &self.arguments, &self.service].concat()
+    }
+
+    /// How its connection can be shared, if it is ssh.
+    fn share(&self, folder: &Path) -> Option<Sharing> {
+        Sharing::prepare(&self.name, &self.arguments, folder)
+    }
+}
+
 /// The command line of ssh, for a place.
-fn ssh(
-    place: &location::Sftp,
-    arguments: &[OsString],
-) -> std::result::Result<Vec<OsString>, LooksLikeAnOption> {
+fn ssh(place: &location::Sftp, arguments: &[OsString]) -> std::result::Result<Program, LooksLikeAnOption> {
     if place.host.starts_with('-') || place.user.as_ref().is_some_and(|user| user.starts_with('-')) {
         return Err(LooksLikeAnOption);
     }
-    let mut words: Vec<OsString> = vec!["ssh".into(), place.host.clone().into()];
+    let mut words: Vec<OsString> = vec![place.host.clone().into()];
     if let Some(port) = place.port {
         words.extend(["-p".into(), port.to_string().into()]);
     }
@@ -186,8 +250,7 @@ fn ssh(
         words.extend(["-l".into(), user.into()]);
     }
     words.extend_from_slice(arguments);
-    words.extend(["-s".into(), "sftp".into()]);
-    Ok(words)
+    Ok(Program { name: "ssh".into(), arguments: words, service: vec!["-s".into(), "sftp".into()] })
 }
 
 /// What the path of every file begins with.
@@ -208,7 +271,9 @@ impl Connection {
             false => None,
         };
         let config = format!("{root}{}", layout::name(FileName::CONFIG));
+        let clock = SystemClock::default();
         let config = exchange.ask(&Request::Stat(&config))?.attributes();
+        let round_trip = clock.now();
         let is_for_group = config.is_ok_and(|config| config.mode.is_some_and(|mode| mode & 0o040 != 0));
         // A server that cannot keep its own offer is served like one without.
         let (read, write) = match limits {
@@ -221,6 +286,7 @@ impl Connection {
             content_of_read: content(read),
             content_of_write: content(write),
             modes: if is_for_group { Modes::GROUP } else { Modes::PRIVATE },
+            round_trip,
             _program: program,
         })
     }
@@ -251,13 +317,15 @@ impl Backend for Sftp {
     }
 
     fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
-        self.call("save", file, |connection| files::save(connection, &self.root, file, payload))
+        self.call_with(payload.len(), "save", file, |connection| {
+            files::save(connection, &self.root, file, payload)
+        })
     }
 
     fn load(&self, file: FileName, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
         into.clear();
         let path = self.path(file);
-        self.call("load", file, |connection| files::load(connection, &path, range, into))
+        self.call_with(range.length, "load", file, |connection| files::load(connection, &path, range, into))
     }
 
     fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> Result<()> {

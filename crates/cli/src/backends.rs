@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use tresor_backend::child::Listener;
 use tresor_backend::net::Login;
 use tresor_backend::net::{self, Proxies};
@@ -36,7 +37,7 @@ pub(crate) fn options(
             password: environment.text("REST_PASSWORD").unwrap_or_default(),
         },
         rclone: own.rclone(say)?,
-        sftp: own.sftp(say)?,
+        sftp: own.sftp(say, environment)?,
         s3: own.of("s3", |values| objects::s3(values, environment))?,
         azure: own.of("azure", |values| objects::azure(values, environment))?,
         gs: own.of("gs", |values| Ok(objects::gs(values, environment)))?,
@@ -100,7 +101,7 @@ impl Own<'_> {
         Ok(options)
     }
 
-    fn sftp(&self, say: &Listener) -> Result<sftp::Options> {
+    fn sftp(&self, say: &Listener, environment: &Environment) -> Result<sftp::Options> {
         let mut options = sftp::Options { listener: Some(say.clone()), ..sftp::Options::default() };
         if self.scheme != "sftp" {
             return Ok(options);
@@ -110,6 +111,9 @@ impl Own<'_> {
         if options.command.is_some() && !options.arguments.is_empty() {
             return Err(Failure::fatal("cannot specify both sftp.command and sftp.args options"));
         }
+        let folders = ["XDG_RUNTIME_DIR", "TMPDIR"].into_iter().filter_map(|name| environment.get(name));
+        let folder = folders.map(PathBuf::from).find(|folder| folder.is_absolute());
+        options.sockets = Some(folder.unwrap_or_else(|| PathBuf::from("/tmp")));
         Ok(options)
     }
 }

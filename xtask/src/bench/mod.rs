@@ -7,7 +7,6 @@ pub(crate) mod measure;
 
 mod contender;
 mod data;
-mod delay;
 mod report;
 mod row;
 mod server;

@@ -1,6 +1,5 @@
 //! The servers behind which repositories can be, each contender's its own.
 
-use super::delay;
 use crate::Result;
 use std::any::Any;
 use std::fmt;
@@ -77,11 +76,11 @@ impl Place {
         match self.kind {
             Kind::RestServer => {
                 let server = servers::rest_server(folder);
-                running(format!("rest:http://{}/repository/", self.front(server.address)?), Box::new(server))
+                running(format!("rest:http://{}/repository/", self.front(server.address)), Box::new(server))
             }
             Kind::RcloneRest => {
                 let server = servers::rclone_rest(folder);
-                running(format!("rest:http://{}/repository/", self.front(server.address)?), Box::new(server))
+                running(format!("rest:http://{}/repository/", self.front(server.address)), Box::new(server))
             }
             Kind::Rclone => self.piped("rclone", &repository, "rclone.program", &peers::rclone()),
             Kind::SftpServer => {
@@ -89,25 +88,26 @@ impl Place {
             }
             Kind::Sshd => {
                 let server = Sshd::start();
-                let front = self.front(SocketAddr::from(([127, 0, 0, 1], server.port())))?;
-                let arguments = format!("{} -o Port={}", server.option(), front.port());
-                let known = format!("-o HostKeyAlias=[127.0.0.1]:{}", server.port());
+                let option = match self.round_trip {
+                    Duration::ZERO => server.option(),
+                    round_trip => server.option_at(round_trip),
+                };
                 let location = format!("sftp:backup-host:{}", repository.display());
-                Ok(Running::new(location, Box::new(server)).option(format!("{arguments} {known}")))
+                Ok(Running::new(location, Box::new(server)).option(option))
             }
-            Kind::RcloneS3 => self.s3(servers::rclone_s3(folder)),
-            Kind::Moto => self.s3(servers::moto()),
+            Kind::RcloneS3 => Ok(self.s3(servers::rclone_s3(folder))),
+            Kind::Moto => Ok(self.s3(servers::moto())),
             Kind::FakeGcs => {
                 let server = servers::fake_gcs();
                 let running = Running::new("gs:bucket:/repository".to_owned(), Box::new(()));
                 let running =
-                    running.variable("STORAGE_EMULATOR_HOST", &self.front(server.address)?.to_string());
+                    running.variable("STORAGE_EMULATOR_HOST", &self.front(server.address).to_string());
                 let running = running.variable("GOOGLE_ACCESS_TOKEN", "a-token");
                 Ok(Running { _server: Box::new(server), ..running.variable("GOOGLE_PROJECT_ID", "project") })
             }
             Kind::Swift => {
                 let server = servers::swift(folder, 0);
-                let logins = servers::swift_logins(self.front(server.address)?);
+                let logins = servers::swift_logins(self.front(server.address));
                 let login = logins.into_iter().next().ok_or("there is no way to log in")?;
                 let running = Running::new("swift:container:/repository".to_owned(), Box::new(server));
                 Ok(Running { variables: login.1, ..running })
@@ -116,17 +116,17 @@ impl Place {
     }
 
     /// The address at which the server is as far away as it should be.
-    fn front(self, server: SocketAddr) -> Result<SocketAddr> {
+    fn front(self, server: SocketAddr) -> SocketAddr {
         match self.round_trip {
-            Duration::ZERO => Ok(server),
-            round_trip => delay::far_away(server, round_trip),
+            Duration::ZERO => server,
+            round_trip => servers::far_away(server, round_trip),
         }
     }
 
-    fn s3(self, server: Server) -> Result<Running> {
-        let location = format!("s3:http://{}/bucket/repository", self.front(server.address)?);
+    fn s3(self, server: Server) -> Running {
+        let location = format!("s3:http://{}/bucket/repository", self.front(server.address));
         let running = Running::new(location, Box::new(server)).variable("AWS_ACCESS_KEY_ID", S3_KEY[0]);
-        Ok(running.variable("AWS_SECRET_ACCESS_KEY", S3_KEY[1]))
+        running.variable("AWS_SECRET_ACCESS_KEY", S3_KEY[1])
     }
 
     /// A program that the contender starts by itself, and so is as near as anything.

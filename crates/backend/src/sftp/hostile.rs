@@ -166,7 +166,8 @@ fn over(stream: UnixStream) -> Sftp {
     Sftp {
         shown: "sftp:host:repo".into(),
         root: "repo/".into(),
-        program: vec!["/no/such/program".into()],
+        program: Program::given(&["/no/such/program".into()]),
+        lanes: None,
         listener: None,
         stuck_after: STUCK,
         connections: CONNECTIONS,

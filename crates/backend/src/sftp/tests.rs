@@ -17,7 +17,7 @@ fn place(text: &str) -> location::Sftp {
 fn ssh_gets_the_arguments_that_restic_gives_it() {
     let check = |text: &str, arguments: &[&str], expected: &str| {
         let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
-        let words = ssh(&place(text), &arguments).unwrap();
+        let words = ssh(&place(text), &arguments).unwrap().words(&[]);
         assert_eq!(words.join(OsStr::new(" ")), *expected, "{text}");
     };
     check("sftp:host:path", &[], "ssh host -s sftp");

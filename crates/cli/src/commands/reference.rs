@@ -148,6 +148,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("ST_AUTH, ST_USER, ST_KEY", "Swift: where to log in by version 1, the user, the key"),
     ("SWIFT_DEFAULT_CONTAINER_POLICY", "Swift: the storage policy of a container that `init` makes"),
     ("TMPDIR", "folder of temporary files (default: /tmp)"),
+    ("XDG_RUNTIME_DIR", "folder for the socket by which ssh shares its connection (default: TMPDIR)"),
     ("XDG_CACHE_HOME, HOME", "where the caches are if nothing else says so"),
     ("TZ", "the local time zone: of all times printed, and stored in snapshots and nodes"),
     ("TERM", "empty or `dumb`: no status that is redrawn"),

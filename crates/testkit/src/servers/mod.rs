@@ -2,6 +2,7 @@
 
 mod double;
 mod b2;
+mod delay;
 mod object;
 mod rest;
 pub mod scripted;
@@ -10,6 +11,7 @@ mod swift;
 mod webdav;
 
 pub use b2::{B2, B2_KEY};
+pub use delay::far_away;
 pub use object::{AZURE_ACCOUNT, S3_KEY, azurite, fake_gcs, moto, rclone_s3};
 pub use rest::{rclone_rest, rest_server, rest_server_with};
 pub use sshd::{Sshd, sftp_server};

@@ -1,9 +1,10 @@
 //! OpenSSH: its SFTP server alone, and whole with keys of its own.
 
-use super::{Server, free_address};
+use super::{Server, far_away, free_address};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The program that speaks SFTP on its standard input and output.
@@ -26,8 +27,13 @@ pub struct Sshd {
 impl Sshd {
     /// With the whole file system behind it.
     pub fn start() -> Self {
-        let subsystem = format!("Subsystem sftp {}", sftp_server().display());
-        Sshd::with(&subsystem)
+        Sshd::start_with("")
+    }
+
+    /// The same with further settings for `sshd`.
+    pub fn start_with(settings: &str) -> Self {
+        let noted = "echo >>\"$SESSIONS\"; exec";
+        Sshd::with(&format!("Subsystem sftp {noted} {}\n{settings}", sftp_server().display()))
     }
 
     /// With nothing but `root` behind it, which looks like `/`; only the superuser can have that.
@@ -43,11 +49,12 @@ impl Sshd {
             make_key(&path.join(name));
         }
         let dir = path.display();
+        let sessions = format!("SetEnv SESSIONS={dir}/sessions");
         let common = "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
                       KbdInteractiveAuthentication no\nPermitRootLogin yes\nMaxStartups 100\nLogLevel ERROR";
         let server = format!(
             "ListenAddress 127.0.0.1\nPort {}\nHostKey {dir}/host\nAuthorizedKeysFile {dir}/user.pub\n{common}\n\
-             {settings}\n",
+             {sessions}\n{settings}\n",
             address.port()
         );
         let client = format!(
@@ -70,6 +77,18 @@ impl Sshd {
     /// What `ssh` is told with [`Sshd::option`].
     pub fn arguments(&self) -> [String; 2] {
         ["-F".to_owned(), self.path("ssh_config").display().to_string()]
+    }
+
+    /// The same when it is so far away.
+    pub fn option_at(&self, round_trip: Duration) -> String {
+        let front = far_away(self.server.address, round_trip);
+        let known = format!("-o HostKeyAlias=[127.0.0.1]:{}", self.port());
+        format!("{} -o Port={} {known}", self.option(), front.port())
+    }
+
+    /// How many conversations of SFTP began so far, unless it was started with a root.
+    pub fn sessions(&self) -> usize {
+        fs::read(self.path("sessions")).map_or(0, |noted| noted.len())
     }
 
     /// The port it listens at.

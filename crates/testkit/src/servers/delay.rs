@@ -1,7 +1,6 @@
 //! A proxy before a server that makes it seem far away: what goes through comes out later.
 
-use crate::Result;
-use std::io::{Read, Write};
+use std::io::{Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -15,16 +14,19 @@ const UNDER_WAY: usize = 1024;
 /// Listens at a port of its own and passes everything on to `server`, half of `round_trip` later each way.
 ///
 /// It runs until the process ends; the rate is not limited.
-pub(super) fn far_away(server: SocketAddr, round_trip: Duration) -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
+///
+/// # Panics
+/// If there is no free port.
+pub fn far_away(server: SocketAddr, round_trip: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let address = listener.local_addr().expect("a bound socket has an address");
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             // A client whom the server does not take finds its connection closed.
             let _ = connect(client, server, round_trip / 2);
         }
     });
-    Ok(address)
+    address
 }
 
 fn connect(client: TcpStream, server: SocketAddr, delay: Duration) -> Result<()> {
