@@ -199,7 +199,7 @@ impl Sftp {
         call: impl FnOnce(&Connection) -> std::result::Result<T, Failure>,
     ) -> Result<T> {
         let outcome = self.connection().and_then(|first| {
-            match self.lanes.as_ref().and_then(|lanes| lanes.seat(bytes, &first)) {
+            match self.lanes.as_ref().and_then(|lanes| lanes.seat(bytes, first.round_trip)) {
                 Some(seat) => call(&seat.connection(first, |options| self.connect(options, false))),
                 None => call(&first),
             }

@@ -1,4 +1,4 @@
-//! Which conversation carries a call: the first one, or where the way is long one of a few beside it.
+//! Which conversation carries a call: the first, or where the way is long one of a few beside it.
 //!
 //! ssh lets no more than a window of 2 MiB be under way in one conversation, which makes 40 MB/s of a round trip of
 //! 50 ms, whatever the line could carry. Another conversation through the same connection has its own window.
@@ -62,8 +62,8 @@ impl Lanes {
     }
 
     /// A seat where the fewest are for a call that moves so many bytes; none where the first conversation will do.
-    pub(super) fn seat(&self, bytes: u64, first: &Connection) -> Option<Seat<'_>> {
-        if bytes < BULK || first.round_trip < LONG_WAY || self.refused.load(Ordering::Relaxed) {
+    pub(super) fn seat(&self, bytes: u64, round_trip: Duration) -> Option<Seat<'_>> {
+        if bytes < BULK || round_trip < LONG_WAY || self.refused.load(Ordering::Relaxed) {
             return None;
         }
         let busy = |number: &usize| self.busy[*number].load(Ordering::Relaxed);
@@ -113,5 +113,33 @@ impl Drop for Lanes {
                 scope.spawn(|| drop(lane.get_mut().unwrap_or_else(PoisonError::into_inner).take()));
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_spread_where_the_way_is_long_and_they_move_much() {
+        let lanes = Lanes::new(Sharing::nothing());
+        assert!(lanes.seat(BULK - 1, LONG_WAY).is_none());
+        assert!(lanes.seat(u64::MAX, LONG_WAY - Duration::from_nanos(1)).is_none());
+        let mut seats: Vec<_> = (0..6).map(|_| lanes.seat(BULK, LONG_WAY).unwrap()).collect();
+        assert_eq!(seats.iter().map(|seat| seat.number).collect::<Vec<_>>(), [0, 1, 2, 3, 0, 1]);
+        drop(seats.remove(2));
+        assert_eq!(lanes.seat(BULK, LONG_WAY).unwrap().number, 2);
+        lanes.refused.store(true, Ordering::Relaxed);
+        assert!(lanes.seat(BULK, LONG_WAY).is_none());
+    }
+
+    #[test]
+    fn a_refused_conversation_is_no_news() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&told);
+        let listener = Lanes::listener(Arc::new(move |line| log.lock().unwrap().push(line.to_owned())));
+        listener("subprocess ssh: channel 3: open failed: connect failed: open failed");
+        listener("subprocess ssh: channel surfing");
+        assert_eq!(*told.lock().unwrap(), ["subprocess ssh: channel surfing"]);
     }
 }

@@ -1,4 +1,4 @@
-//! How further conversations go through the connection of one ssh: no second login, no second question.
+//! How further conversations go through the connection of one ssh, without a second login.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -33,6 +33,14 @@ impl Sharing {
         let first = ["ControlMaster=auto", "ControlPersist=no", &socket].map(|option| ["-o", option]);
         let first = first.concat().into_iter().map(OsString::from).collect();
         Some(Sharing { first, further: options(&[&socket]), _folder: Some(made) })
+    }
+}
+
+#[cfg(test)]
+impl Sharing {
+    /// No option at all.
+    pub(super) fn nothing() -> Self {
+        Sharing { first: Vec::new(), further: Vec::new(), _folder: None }
     }
 }
 

@@ -41,15 +41,6 @@ fn a_far_server_is_spoken_to_in_several_conversations() {
 }
 
 #[test]
-fn a_near_server_is_spoken_to_in_one_conversation() {
-    let (folder, sshd) = (TempDir::new().unwrap(), Sshd::start());
-    let repository = folder.path().join("repository");
-    let client = tresor(&repository, folder.path());
-    assert_eq!(back_up(&client, &repository, &sshd.option()), "");
-    assert_eq!(sshd.sessions(), 3);
-}
-
-#[test]
 fn a_far_server_that_wants_one_conversation_has_one() {
     let (folder, sshd) = (TempDir::new().unwrap(), Sshd::start_with("MaxSessions 1"));
     let repository = folder.path().join("repository");

@@ -1,4 +1,4 @@
-//! One worker's way into an upload: hash → claim → compress → seal → verify → pack, or a part of it.
+//! One worker's way into an upload: hash → claim → compress → seal → verify → pack, or less.
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::{Compression, Decoder, Encoder};
