@@ -63,6 +63,8 @@ pub struct Capabilities {
     pub connections: usize,
     /// Whether saving over an existing name replaces it atomically.
     pub atomic_replace: bool,
+    /// Whether a listing tells of every file that can be loaded, even if the server died while saving it.
+    pub lists_all: bool,
 }
 
 /// A stretch of a file, in bytes.

@@ -109,6 +109,8 @@ struct Page {
 trait Service: Send + Sync {
     /// Whether it checks uploads by their MD5.
     const MD5: bool;
+    /// See [`crate::Capabilities::lists_all`].
+    const LISTS_ALL: bool = true;
 
     /// The request for this, signed.
     fn request(&self, http: &Http, ask: &Ask) -> Outcome<RequestBuilder>;
@@ -232,6 +234,7 @@ fn digests(file: FileName, payload: &Payload<'_>, with_md5: bool) -> Outcome<Dig
 
 impl<S: Service> Served for Objects<S> {
     const ATOMIC_REPLACE: bool = true;
+    const LISTS_ALL: bool = S::LISTS_ALL;
 
     fn connections(&self) -> NonZeroUsize {
         self.connections

@@ -180,6 +180,9 @@ impl<B: Backend> Retry<B> {
     /// What is there in part is removed where a new save would not replace it; a config only if it can be
     /// told from that of another one who was faster. Where we cannot find out, it has not been done.
     fn is_saved(&self, file: FileName, payload: &Payload<'_>) -> Result<bool> {
+        if !self.inner.capabilities().lists_all && file.kind() != FileKind::Config {
+            return Ok(false); // it may be there, and no listing tells of it until it is saved again
+        }
         match self.holds(file, payload) {
             Ok(Some(true)) => return Ok(true),
             Ok(None) => return Ok(false),

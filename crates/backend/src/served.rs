@@ -15,6 +15,8 @@ pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
 pub(crate) trait Served: Send + Sync {
     /// See [`Capabilities::atomic_replace`].
     const ATOMIC_REPLACE: bool;
+    /// See [`Capabilities::lists_all`].
+    const LISTS_ALL: bool = true;
 
     /// How many calls run at once.
     fn connections(&self) -> NonZeroUsize;
@@ -49,7 +51,11 @@ pub(crate) trait Served: Send + Sync {
 
 impl<S: Served> Backend for S {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { connections: self.connections().get(), atomic_replace: S::ATOMIC_REPLACE }
+        Capabilities {
+            connections: self.connections().get(),
+            atomic_replace: S::ATOMIC_REPLACE,
+            lists_all: S::LISTS_ALL,
+        }
     }
 
     fn location(&self) -> String {

@@ -82,6 +82,8 @@ struct Object {
 
 impl Service for Swift {
     const MD5: bool = true;
+    /// An object is stored first, and then entered into the container's list.
+    const LISTS_ALL: bool = false;
 
     fn request(&self, http: &Http, ask: &Ask) -> Outcome<RequestBuilder> {
         let Session { token, store } = self.session(http)?;

@@ -37,7 +37,7 @@ fn bench(plan: Plan) -> Bench {
 
 /// A storage that refuses to replace files, and so shows what was left by a failed save.
 fn plain() -> Memory {
-    Memory::with(Capabilities { connections: 2, atomic_replace: false })
+    Memory::with(Capabilities { connections: 2, atomic_replace: false, lists_all: true })
 }
 
 const LOST: ErrorKind = ErrorKind::Temporary;
@@ -140,6 +140,14 @@ fn a_save_whose_answer_was_lost_is_not_made_again() {
         assert_eq!(bench.counters.requests(Operation::Save), 1);
         assert_eq!(content(&bench).as_deref(), Some(CONTENT));
     }
+}
+
+#[test]
+fn a_save_whose_answer_was_lost_is_made_again_where_it_may_not_be_listed() {
+    let memory = Memory::with(Capabilities { lists_all: false, ..Memory::new().capabilities() });
+    let bench = bench_over(memory, Plan::new().at(Operation::Save, 0, Fault::After(LOST)));
+    save(&bench).unwrap();
+    assert_eq!(bench.counters.requests(Operation::Save), 2);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tresor_backend::sftp::{self, Options, Sftp};
 use tresor_backend::{Backend, ErrorKind, FileKind, FileName, Id, Payload, conformance, location};
-use tresor_testkit::servers::{Sshd, sftp_server};
+use tresor_testkit::servers::{Mortal, Sshd, sftp_server};
 
 /// The backend in `folder`, over a program that speaks SFTP on its standard input and output.
 fn over(command: &[&str], folder: &Path) -> Sftp {
@@ -185,7 +185,7 @@ fn a_lost_connection_is_temporary_and_the_next_call_connects_again() {
     sshd.kill();
     assert_eq!(backend.stat(pack(1)).unwrap_err().kind(), ErrorKind::Temporary);
     assert_eq!(backend.stat(pack(1)).unwrap_err().kind(), ErrorKind::Temporary);
-    sshd.restart();
+    sshd.start_again();
     assert_eq!(backend.stat(pack(1)).unwrap(), 5);
 }
 

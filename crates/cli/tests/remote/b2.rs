@@ -33,6 +33,15 @@ impl Backblaze {
         })
     }
 
+    /// Both programs on a bucket there.
+    fn pair(&self) -> Pair {
+        self.server.bucket("the-bucket");
+        let variables = self.variables();
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let pair = Pair::new("b2:the-bucket:some/repo", &["b2.connections=3"], &variables);
+        pair.flag("--cacert", &self.authority)
+    }
+
     fn run(&self, client: &Client, words: &[&str]) -> Run {
         client.run(["--cacert", &self.authority].iter().chain(words))
     }
@@ -41,12 +50,15 @@ impl Backblaze {
 #[test]
 fn programs_take_turns_in_a_bucket() {
     let backblaze = Backblaze::start();
-    backblaze.server.bucket("the-bucket");
     backblaze.server.trouble(50);
-    let variables = backblaze.variables();
-    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let pair = Pair::new("b2:the-bucket:some/repo", &["b2.connections=3"], &variables);
-    pair.flag("--cacert", &backblaze.authority).exchanges();
+    backblaze.pair().exchanges();
+}
+
+#[test]
+fn a_double_killed_in_the_middle_of_a_backup_loses_nothing_though_it_has_forgotten_all_tokens() {
+    let mut backblaze = Backblaze::start();
+    let pair = backblaze.pair();
+    pair.outlive(&mut backblaze.server, backblaze.folder.path());
 }
 
 #[test]

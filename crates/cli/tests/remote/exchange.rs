@@ -4,8 +4,8 @@ use tresor_testkit::{Client, Spec, TestTree, assert_same, generate, mutate};
 
 /// tresor and restic on the same location, with the same settings.
 pub(crate) struct Pair {
-    tresor: Client,
-    restic: Client,
+    pub(crate) tresor: Client,
+    pub(crate) restic: Client,
     options: Vec<String>,
 }
 
@@ -34,12 +34,13 @@ impl Pair {
         Pair { restic: Client::restic(restic), ..Pair::new(tresor, options, variables) }
     }
 
-    fn words(&self, arguments: &[&str]) -> Vec<String> {
+    /// A command with the options before it.
+    pub(crate) fn words(&self, arguments: &[&str]) -> Vec<String> {
         self.options.iter().cloned().chain(arguments.iter().map(|&word| word.to_owned())).collect()
     }
 
     #[track_caller]
-    fn ok(&self, program: &Client, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, program: &Client, arguments: &[&str]) -> String {
         program.ok(self.words(arguments)).text()
     }
 

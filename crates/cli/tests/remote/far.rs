@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
-use tresor_testkit::servers::Sshd;
+use tresor_testkit::servers::{Mortal, Sshd};
 use tresor_testkit::{Client, Random};
 
 const FAR: Duration = Duration::from_millis(20);
@@ -75,7 +75,8 @@ fn a_far_server_killed_in_the_middle_of_a_backup_and_restarted_loses_nothing() {
     let content = Random::new(9).bytes(48 << 20);
     let (before, after) = content.split_at(24 << 20);
     stdin.write_all(before).unwrap();
-    sshd.restart();
+    sshd.kill();
+    sshd.start_again();
     stdin.write_all(after).unwrap();
     drop(stdin);
     let output = child.wait_with_output().unwrap();

@@ -4,6 +4,7 @@
 
 mod exchange;
 mod far;
+mod killed;
 
 mod b2;
 mod rclone;

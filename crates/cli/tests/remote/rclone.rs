@@ -1,7 +1,10 @@
 //! Behind rclone as a child, over its standard streams.
 
 use crate::exchange::Pair;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
+use tresor_testkit::servers::Mortal;
 use tresor_testkit::{Client, peers};
 
 fn program() -> String {
@@ -12,6 +15,33 @@ fn program() -> String {
 fn programs_take_turns_through_rclone() {
     let folder = TempDir::new().unwrap();
     Pair::new(&format!("rclone:{}/repo", folder.path().display()), &[&program()], &[]).exchanges();
+}
+
+/// The rclone that tresor has started and has to start again; told from others by its arguments.
+struct Child(String);
+
+impl Mortal for Child {
+    fn kill(&mut self) {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let is_it = |id: &i32| {
+            let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains(&self.0)
+        };
+        let ids: Vec<i32> = ids.filter(is_it).collect();
+        assert_eq!(ids.len(), 1, "one rclone works on {}", self.0);
+        kill(Pid::from_raw(ids[0]), Signal::SIGKILL).unwrap();
+    }
+
+    fn start_again(&mut self) {}
+}
+
+#[test]
+fn an_rclone_killed_in_the_middle_of_a_backup_is_started_again_and_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let repository = folder.path().join("repo").display().to_string();
+    Pair::new(&format!("rclone:{repository}"), &[&program()], &[])
+        .outlive(&mut Child(repository), folder.path());
 }
 
 #[test]

@@ -19,6 +19,22 @@ fn programs_take_turns_behind_rclone() {
 }
 
 #[test]
+fn a_rest_server_killed_in_the_middle_of_a_backup_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let mut server = servers::rest_server(folder.path());
+    let pair = Pair::new(&format!("rest:http://{}/repo", server.address), &[], &[]);
+    pair.outlive(&mut server, folder.path());
+}
+
+#[test]
+fn an_rclone_killed_in_the_middle_of_a_backup_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let mut server = servers::rclone_rest(folder.path());
+    let pair = Pair::new(&format!("rest:http://{}/", server.address), &[], &[]);
+    pair.outlive(&mut server, folder.path());
+}
+
+#[test]
 fn no_more_requests_are_made_than_restic_makes() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tresor_testkit::client::Run;
-use tresor_testkit::servers::{self, Sshd};
+use tresor_testkit::servers::{self, Mortal, Sshd};
 use tresor_testkit::{Client, Random, peers};
 
 #[test]
@@ -87,46 +87,13 @@ fn a_host_that_looks_like_an_option_is_refused() {
 }
 
 #[test]
-fn a_server_killed_in_the_middle_of_a_backup_and_restarted_loses_nothing() {
+fn an_sshd_killed_in_the_middle_of_a_backup_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let mut sshd = Sshd::start();
     let repository = folder.path().join("repository");
-    let tresor = tresor(&repository);
     let option = sshd.option();
-    tresor.ok(["-o", &option, "init"]);
-    let mut command = tresor.command(["-o", &option, "backup", "--stdin", "--pack-size", "4"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut random = Random::new(4);
-    let mut content = Vec::new();
-    let mut feed = |content: &mut Vec<u8>| {
-        let piece = random.bytes(1 << 20);
-        stdin.write_all(&piece).unwrap();
-        content.extend_from_slice(&piece);
-    };
-    while packs(&repository) < 2 {
-        feed(&mut content);
-    }
-    sshd.restart();
-    for _ in 0..12 {
-        feed(&mut content);
-    }
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    // Whether something was under way at that moment, and so was tried again, is up to chance.
-    assert!(output.status.success(), "{errors}");
-    let over_ssh = |words: &[&str]| tresor.ok(["-o", &option].iter().chain(words));
-    assert!(over_ssh(&["dump", "latest", "/stdin"]).stdout == content);
-    over_ssh(&["check", "--read-data"]);
-    Client::restic(&repository).ok(["check", "--read-data"]);
-}
-
-/// How many packs there are.
-fn packs(repository: &Path) -> usize {
-    let folders = std::fs::read_dir(repository.join("data")).unwrap();
-    folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
+    Pair::new(&format!("sftp:backup-host:{}", repository.display()), &[&option], &[])
+        .outlive(&mut sshd, folder.path());
 }
 
 /// A file system of its own, so that it can be full; only the superuser can have that.

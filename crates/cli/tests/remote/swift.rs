@@ -29,6 +29,15 @@ fn programs_take_turns_where_tokens_soon_grow_old() {
 }
 
 #[test]
+fn a_swift_killed_in_the_middle_of_a_backup_loses_nothing_though_it_has_forgotten_all_tokens() {
+    let folder = TempDir::new().unwrap();
+    let mut server = swift(&folder.path().join("node"), 0);
+    let (_, variables) = swift_logins(server.address).remove(1);
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, &**value)).collect();
+    Pair::new("swift:container:/", &[], &variables).outlive(&mut server, folder.path());
+}
+
+#[test]
 fn every_way_to_log_in_and_a_token_lead_to_the_same_repository() {
     let folder = TempDir::new().unwrap();
     let server = swift(&folder.path().join("node"), 0);

@@ -3,25 +3,49 @@
 use crate::exchange::Pair;
 use tempfile::TempDir;
 use tresor_testkit::Client;
-use tresor_testkit::servers::{WEBDAV_LOGIN, rclone_webdav, wsgidav};
+use tresor_testkit::servers::{Server, WEBDAV_LOGIN, rclone_webdav, wsgidav};
+
+/// tresor behind rclone, and restic on the folder itself.
+fn rclone(server: &Server, folder: &TempDir) -> Pair {
+    let [user, password] = WEBDAV_LOGIN;
+    let variables = [("OPENDAL_WEBDAV_USERNAME", user), ("OPENDAL_WEBDAV_PASSWORD", password)];
+    let location = format!("opendal:webdav:http://{}/some/repo", server.address);
+    let restic = folder.path().join("some/repo");
+    Pair::apart(&location, restic.to_str().unwrap(), &["opendal.connections=3"], &variables)
+}
+
+/// tresor behind WsgiDAV, and restic on the folder itself.
+fn wsgi(server: &Server, folder: &TempDir) -> Pair {
+    let location = format!("opendal:webdav:http://{}/repo/", server.address);
+    Pair::apart(&location, folder.path().join("repo").to_str().unwrap(), &[], &[])
+}
 
 #[test]
 fn programs_take_turns_on_a_folder_behind_rclone() {
     let folder = TempDir::new().unwrap();
     let server = rclone_webdav(folder.path());
-    let [user, password] = WEBDAV_LOGIN;
-    let variables = [("OPENDAL_WEBDAV_USERNAME", user), ("OPENDAL_WEBDAV_PASSWORD", password)];
-    let location = format!("opendal:webdav:http://{}/some/repo", server.address);
-    let restic = folder.path().join("some/repo");
-    Pair::apart(&location, restic.to_str().unwrap(), &["opendal.connections=3"], &variables).exchanges();
+    rclone(&server, &folder).exchanges();
+}
+
+#[test]
+fn an_rclone_killed_in_the_middle_of_a_backup_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let mut server = rclone_webdav(folder.path());
+    rclone(&server, &folder).outlive(&mut server, folder.path());
+}
+
+#[test]
+fn a_wsgidav_killed_in_the_middle_of_a_backup_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let mut server = wsgidav(folder.path());
+    wsgi(&server, &folder).outlive(&mut server, folder.path());
 }
 
 #[test]
 fn programs_take_turns_on_a_folder_behind_wsgidav() {
     let folder = TempDir::new().unwrap();
     let server = wsgidav(folder.path());
-    let location = format!("opendal:webdav:http://{}/repo/", server.address);
-    Pair::apart(&location, folder.path().join("repo").to_str().unwrap(), &[], &[]).exchanges();
+    wsgi(&server, &folder).exchanges();
 }
 
 #[test]

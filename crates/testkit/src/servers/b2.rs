@@ -3,6 +3,7 @@
 //! The newest version of each file is a file below a folder named like the bucket, so that others can read and
 //! write there, too; older versions and what hides them lie in a folder of their own.
 
+use super::Mortal;
 use super::double::{Answer, Double, Request};
 use crate::certificates;
 use rustls::ServerConfig;
@@ -123,6 +124,18 @@ impl B2 {
     /// No token given out so far is good any more.
     pub fn forget_tokens(&self) {
         locked(&self.state).era += 1;
+    }
+}
+
+impl Mortal for B2 {
+    /// And all tokens with it.
+    fn kill(&mut self) {
+        self.double.kill();
+        self.forget_tokens();
+    }
+
+    fn start_again(&mut self) {
+        self.double.start_again();
     }
 }
 

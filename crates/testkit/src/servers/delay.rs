@@ -29,7 +29,8 @@ pub fn far_away(server: SocketAddr, round_trip: Duration) -> SocketAddr {
     address
 }
 
-fn connect(client: TcpStream, server: SocketAddr, delay: Duration) -> Result<()> {
+/// Passes everything that `client` says on to `server`, and back, each piece `delay` later.
+pub(super) fn connect(client: TcpStream, server: SocketAddr, delay: Duration) -> Result<()> {
     let server = TcpStream::connect(server)?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;

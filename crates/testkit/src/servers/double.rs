@@ -1,10 +1,12 @@
 //! A small HTTP server for doubles: whole answers to whole requests; also a proxy to itself.
 
+use super::{Mortal, free_address};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 /// A request with its body.
 #[derive(Debug)]
@@ -37,10 +39,22 @@ impl Answer {
     }
 }
 
+/// How requests are answered.
+type Handle = Arc<dyn Fn(&Request) -> Answer + Send + Sync>;
+
 /// A server that ends when it is dropped.
 pub(super) struct Double {
     pub(super) address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    handle: Handle,
+    listening: Option<Listening>,
+}
+
+/// One life of it.
+struct Listening {
+    thread: JoinHandle<()>,
     ended: Arc<AtomicBool>,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Double {
@@ -51,32 +65,61 @@ impl Double {
         tls: Option<Arc<ServerConfig>>,
         handle: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let address = listener.local_addr().expect("a bound socket has an address");
-        let ended = Arc::<AtomicBool>::default();
-        let (end, handle) = (Arc::clone(&ended), Arc::new(handle));
-        std::thread::spawn(move || {
+        let mut double = Double { address: free_address(), tls, handle: Arc::new(handle), listening: None };
+        double.start_again();
+        double
+    }
+}
+
+impl Mortal for Double {
+    /// And every connection with it; what is being answered is done, and nobody hears of it.
+    fn kill(&mut self) {
+        let Some(Listening { thread, ended, connections }) = self.listening.take() else { return };
+        ended.store(true, Ordering::Relaxed);
+        // Wakes the listener; if nobody is there any more, so much the better.
+        let _ = TcpStream::connect(self.address);
+        let _ = thread.join();
+        for connection in locked(&connections).drain(..) {
+            // Its peer may have left before.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn start_again(&mut self) {
+        let listener = TcpListener::bind(self.address).expect("the port is free");
+        let (ended, connections) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<TcpStream>>>::default());
+        let (end, opened) = (Arc::clone(&ended), Arc::clone(&connections));
+        let (tls, handle) = (self.tls.clone(), Arc::clone(&self.handle));
+        let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (Ok(stream), false) = (stream, end.load(Ordering::Relaxed)) else { return };
+                let mut opened = locked(&opened);
+                opened.retain(|connection| connection.peer_addr().is_ok()); // not those that have ended
+                opened.extend(stream.try_clone());
+                drop(opened);
                 let (tls, handle) = (tls.clone(), Arc::clone(&handle));
                 std::thread::spawn(move || {
-                    if let (Some(stream), Some(tls)) = (serve(stream, &*handle), tls) {
+                    if let (Some(before), Some(tls)) = (serve(&stream, &*handle), tls) {
                         let connection = ServerConnection::new(tls).expect("the certificate can be used");
-                        serve(StreamOwned::new(connection, stream), &*handle);
+                        serve(StreamOwned::new(connection, before), &*handle);
                     }
+                    // The listener has a handle of it, too.
+                    let _ = stream.shutdown(Shutdown::Both);
                 });
             }
         });
-        Double { address, ended }
+        self.listening = Some(Listening { thread, ended, connections });
     }
 }
 
 impl Drop for Double {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        // Wakes the listener; if nobody is there any more, so much the better.
-        let _ = TcpStream::connect(self.address);
+        self.kill();
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Serves one connection until the peer ends it, which is no error here; half a request is none.

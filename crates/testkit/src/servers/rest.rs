@@ -15,7 +15,7 @@ pub fn rest_server_with(folder: &Path, arguments: &[&str]) -> Server {
     let address = free_address();
     let mut command = Command::new(peers::rest_server());
     command.arg("--path").arg(folder).args(["--listen", &address.to_string()]).args(arguments);
-    Server::start(&mut command, address)
+    Server::start(command, address)
 }
 
 /// `rclone serve restic` on `folder`.
@@ -24,5 +24,5 @@ pub fn rclone_rest(folder: &Path) -> Server {
     let mut command = Command::new(peers::rclone());
     command.args(["serve", "restic", "--addr", &address.to_string()]).arg(folder);
     command.args(["--config", "/dev/null"]);
-    Server::start(&mut command, address)
+    Server::start(command, address)
 }

@@ -1,6 +1,6 @@
 //! OpenSSH: its SFTP server alone, and whole with keys of its own.
 
-use super::{Server, far_away, free_address};
+use super::{Mortal, Server, far_away, free_address};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,7 +66,7 @@ impl Sshd {
         fs::write(path.join("sshd_config"), server).expect("a temporary folder can be written");
         fs::write(path.join("ssh_config"), client).expect("a temporary folder can be written");
         trust(path, "host", address.port());
-        Sshd { server: Server::start(&mut command(path), address), folder }
+        Sshd { server: Server::start(command(path), address), folder }
     }
 
     /// The extended option by which it is reached, also by others than the user who started it.
@@ -110,9 +110,11 @@ impl Sshd {
         let read = |name| fs::read(self.path(name)).expect("the key was made");
         fs::write(self.path("user"), read("other")).expect("a temporary folder can be written");
     }
+}
 
-    /// Ends it and every connection at once, as a power failure would.
-    pub fn kill(&mut self) {
+impl Mortal for Sshd {
+    /// And every connection with it.
+    fn kill(&mut self) {
         let sessions = descendants(self.server.child.id());
         self.server.kill();
         for session in sessions.into_iter().filter_map(rustix::process::Pid::from_raw) {
@@ -121,10 +123,8 @@ impl Sshd {
         }
     }
 
-    /// Starts it again at the same port.
-    pub fn restart(&mut self) {
-        self.kill();
-        self.server = Server::start(&mut command(self.folder.path()), self.server.address);
+    fn start_again(&mut self) {
+        self.server.start_again();
     }
 }
 

@@ -20,7 +20,7 @@ pub fn swift(folder: &Path, uses: u32) -> Server {
     let mut command = Command::new(python("python"));
     command.args(["-W", "ignore", "-c", NODE]).arg(folder);
     command.args([address.port().to_string(), uses.to_string()]);
-    Server::start(&mut command, address)
+    Server::start(command, address)
 }
 
 /// Every way to log in there, by a name for it.

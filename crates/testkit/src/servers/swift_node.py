@@ -200,7 +200,7 @@ def serve(socket, app):
 def main(folder, port, uses):
     etc, devices, run = (os.path.join(folder, name) for name in ("etc", "devices", "run"))
     for path in (etc, os.path.join(devices, "disk"), run):
-        os.makedirs(path)
+        os.makedirs(path, exist_ok=True)
     write(os.path.join(etc, "swift.conf"), COMMON)
     utils.set_swift_dir(etc)
     reload_storage_policies()

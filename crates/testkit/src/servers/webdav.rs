@@ -16,7 +16,7 @@ pub fn rclone_webdav(folder: &Path) -> Server {
     command.args(["serve", "webdav", "--addr", &address.to_string(), "--dir-cache-time", "1ms"]).arg(folder);
     let [user, password] = WEBDAV_LOGIN;
     command.args(["--user", user, "--pass", password, "--config", "/dev/null", "--log-level", "ERROR"]);
-    Server::start(&mut command, address)
+    Server::start(command, address)
 }
 
 /// WsgiDAV on `folder`, open to everybody on this machine.
@@ -26,5 +26,5 @@ pub fn wsgidav(folder: &Path) -> Server {
     command.args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
     command.arg("--root").arg(folder).args(["--auth", "anonymous", "--no-config", "-q"]);
     command.stderr(std::process::Stdio::null());
-    Server::start(&mut command, address)
+    Server::start(command, address)
 }
