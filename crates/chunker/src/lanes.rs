@@ -40,6 +40,21 @@ impl Tables {
         Self { reduce: table(degree), leave: table(u8::BITS * WINDOW as u32), shift }
     }
 
+    /// The degree of the polynomial.
+    pub(crate) fn degree(&self) -> u32 {
+        u64::BITS - self.shift
+    }
+
+    /// What replaces `top` at the top of a digest once it is shifted out, shifted up as digests are.
+    pub(crate) fn reduced(&self, top: u8) -> u64 {
+        self.reduce[usize::from(top)]
+    }
+
+    /// What a step takes from a digest when `old` leaves the window, shifted up as digests are.
+    pub(crate) fn left(&self, old: u8) -> u64 {
+        self.leave[usize::from(old)]
+    }
+
     /// The digest when `new` enters a window that keeps its other bytes.
     #[inline(always)]
     fn enter(&self, digest: u64, new: u8, shift: u32) -> u64 {

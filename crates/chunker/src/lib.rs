@@ -9,19 +9,28 @@
 mod polynomial;
 // the definition of a cut in its plainest form, the oracle of the tests,
 mod rabin;
-// and the same fingerprint at full speed, among whose candidates [`Chunker`] chooses the cuts.
+// the same fingerprint at the full speed of plain code,
 mod lanes;
+// and many times faster with instructions that not every machine has,
+mod planes;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+// and the fastest of these, among whose candidates [`Chunker`] chooses the cuts.
+mod search;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub use polynomial::{ParsePolynomialError, Polynomial};
 pub use rabin::reference;
+use search::{Search, Way};
 
 /// Finds the cut points of one repository. Cheap to clone; may be shared by threads.
 #[derive(Clone, Debug)]
 pub struct Chunker {
-    tables: Arc<lanes::Tables>,
+    search: Arc<Search>,
 }
 
 /// Why a polynomial cannot drive a chunker.
@@ -54,14 +63,20 @@ impl Chunker {
     /// # Errors
     /// When the polynomial is reducible or its degree is not in [`Chunker::DEGREES`].
     pub fn new(polynomial: Polynomial) -> Result<Self, UnsuitablePolynomial> {
-        let degree = polynomial.degree();
-        if !Self::DEGREES.contains(&degree) {
-            return Err(UnsuitablePolynomial::Degree { polynomial, degree });
-        }
-        if !polynomial.is_irreducible() {
-            return Err(UnsuitablePolynomial::Reducible(polynomial));
-        }
-        Ok(Self { tables: Arc::new(lanes::Tables::new(polynomial)) })
+        check(polynomial)?;
+        Ok(Self { search: Arc::new(Search::new(polynomial, Way::fastest())) })
+    }
+
+    /// One chunker for each way to search that this machine has, by name, the plainest first.
+    ///
+    /// All cut alike; it is for tests and measurements that there is more than [`Chunker::new`].
+    ///
+    /// # Errors
+    /// As [`Chunker::new`].
+    pub fn every_way(polynomial: Polynomial) -> Result<Vec<(&'static str, Self)>, UnsuitablePolynomial> {
+        check(polynomial)?;
+        let chunker = |way| Self { search: Arc::new(Search::new(polynomial, way)) };
+        Ok(Way::all().into_iter().map(|way| (way.name, chunker(way))).collect())
     }
 
     /// Length of the first chunk of `data`, which begins where a chunk begins.
@@ -79,10 +94,20 @@ impl Chunker {
     pub fn cut_from(&self, data: &[u8], scanned: usize) -> Option<usize> {
         let end = data.len().min(Self::MAX);
         let first = scanned.max(Self::MIN - 1);
-        let candidate =
-            (first < end).then(|| lanes::first_candidate(&self.tables, data, first..end)).flatten();
+        let candidate = (first < end).then(|| self.search.first_candidate(data, first..end)).flatten();
         candidate.map(|last| last + 1).or((end == Self::MAX).then_some(end))
     }
+}
+
+fn check(polynomial: Polynomial) -> Result<(), UnsuitablePolynomial> {
+    let degree = polynomial.degree();
+    if !Chunker::DEGREES.contains(&degree) {
+        return Err(UnsuitablePolynomial::Degree { polynomial, degree });
+    }
+    if !polynomial.is_irreducible() {
+        return Err(UnsuitablePolynomial::Reducible(polynomial));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

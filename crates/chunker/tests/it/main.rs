@@ -2,6 +2,7 @@
 
 mod against_reference;
 mod golden;
+mod long;
 
 use std::convert::Infallible;
 
