@@ -14,6 +14,10 @@ fn main() {
     for (name, chunker) in Chunker::every_way(polynomial).expect("a known polynomial") {
         measure(&format!("{name}, random data"), &random, |data| chunker.cut(data));
         measure(&format!("{name}, 0xff"), &repeated, |data| chunker.cut(data));
+        let recent = &repeated[..2 << 20];
+        measure(&format!("{name}, 0xff that is in the cache"), &repeated, |_| {
+            chunker.cut(recent).or(Some(recent.len()))
+        });
     }
 }
 

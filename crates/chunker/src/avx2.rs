@@ -145,22 +145,60 @@ fn lanes_of_zeros(bytes: __m256i) -> u64 {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn rows(data: &[u8], stretch: usize) -> [__m256i; 16] {
-    let mut rows = [zero(); 16];
-    for (lane, row) in rows.iter_mut().enumerate() {
-        // Half h holds lane 16h + i, and afterwards lanes 16h to 16h + 15.
-        let low = _mm256_castsi128_si256(load(data, lane * stretch));
-        *row = _mm256_inserti128_si256::<1>(low, load(data, (lane + 16) * stretch));
-    }
+    // Half h holds lane 16h + i, and afterwards lanes 16h to 16h + 15.
+    let row = |i: usize| {
+        let row = _mm256_castsi128_si256(load(data, i * stretch));
+        _mm256_inserti128_si256::<1>(row, load(data, (i + 16) * stretch))
+    };
+    let rows = [
+        row(0),
+        row(1),
+        row(2),
+        row(3),
+        row(4),
+        row(5),
+        row(6),
+        row(7),
+        row(8),
+        row(9),
+        row(10),
+        row(11),
+        row(12),
+        row(13),
+        row(14),
+        row(15),
+    ];
     // A byte's place is the number of its row and that within the half, 4 bits each. Every round
     // rotates these 8 bits by one, so that four rounds exchange the two numbers.
-    for _ in 0..4 {
-        let before = rows;
-        for i in 0..8 {
-            rows[2 * i] = _mm256_unpacklo_epi8(before[i], before[i + 8]);
-            rows[2 * i + 1] = _mm256_unpackhi_epi8(before[i], before[i + 8]);
-        }
-    }
-    rows
+    interleave(interleave(interleave(interleave(rows))))
+}
+
+/// The bytes of rows i and i + 8 by turns. (Loops over the rows would put them into memory.)
+#[inline]
+#[target_feature(enable = "avx2")]
+fn interleave(rows: [__m256i; 16]) -> [__m256i; 16] {
+    let [a, b, c, d, e, f, g, h, ..] = rows;
+    let [.., i, j, k, l, m, n, o, p] = rows;
+    let low = |x, y| _mm256_unpacklo_epi8(x, y);
+    let high = |x, y| _mm256_unpackhi_epi8(x, y);
+    [
+        low(a, i),
+        high(a, i),
+        low(b, j),
+        high(b, j),
+        low(c, k),
+        high(c, k),
+        low(d, l),
+        high(d, l),
+        low(e, m),
+        high(e, m),
+        low(f, n),
+        high(f, n),
+        low(g, o),
+        high(g, o),
+        low(h, p),
+        high(h, p),
+    ]
 }
 
 /// The 16 bytes of `data` from `start` on.
