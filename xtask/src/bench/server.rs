@@ -4,7 +4,8 @@ use crate::Result;
 use std::any::Any;
 use std::fmt;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 use tresor_testkit::peers;
@@ -99,6 +100,7 @@ impl Place {
             Kind::Moto => Ok(self.s3(servers::moto())),
             Kind::FakeGcs => {
                 let server = servers::fake_gcs();
+                make_bucket(server.address)?;
                 let running = Running::new("gs:bucket:/repository".to_owned(), Box::new(()));
                 let running =
                     running.variable("STORAGE_EMULATOR_HOST", &self.front(server.address).to_string());
@@ -137,6 +139,17 @@ impl Place {
         let location = format!("{scheme}:{}", repository.display());
         Ok(Running::new(location, Box::new(())).option(format!("{option}={}", program.display())))
     }
+}
+
+/// Makes the bucket, which restic does not do there.
+fn make_bucket(server: SocketAddr) -> Result<()> {
+    let body = r#"{"name":"bucket"}"#;
+    let mut stream = TcpStream::connect(server)?;
+    let head = format!("POST /storage/v1/b?project=project HTTP/1.0\r\nHost: {server}\r\n");
+    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if answer.contains(" 200 ") { Ok(()) } else { Err(format!("no bucket was made: {answer}").into()) }
 }
 
 impl Running {
