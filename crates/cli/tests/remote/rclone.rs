@@ -74,5 +74,6 @@ fn rclone_ends_by_itself_when_nobody_speaks_to_it_any_more() {
     let option = format!("rclone.program=sh {}", script.display());
     let location = format!("rclone:{}/repo", folder.path().display());
     Client::tresor(env!("CARGO_BIN_EXE_tresor"), location).ok(["-o", &option, "init"]);
-    assert_eq!(std::fs::read_to_string(told).unwrap(), "0\n");
+    // It may be told that nobody reads any more before it has said everything: by which status it ended is all one.
+    assert!(std::fs::read_to_string(told).is_ok_and(|status| status.ends_with('\n')));
 }
