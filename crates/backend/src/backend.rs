@@ -1,6 +1,7 @@
 //! The contract of a backend.
 
 use crate::{FileKind, FileName, Id, Payload, Result};
+use std::time::Duration;
 
 /// Keeps opaque files by kind and name.
 ///
@@ -54,6 +55,23 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`crate::ErrorKind::NotFound`] if it is not there, where the storage can tell.
     fn remove(&self, file: FileName) -> Result<()>;
+
+    /// Says whether a file can be loaded; if it lies in an archive, has it brought back.
+    ///
+    /// Worth a call only where there is an [`Capabilities::archive`]; elsewhere everything can be loaded.
+    /// What is on its way already is not ordered twice. See [`crate::archive`] for many files.
+    fn bring_back(&self, _file: FileName) -> Result<Availability> {
+        Ok(Availability::Now)
+    }
+}
+
+/// Whether a file can be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    /// It can.
+    Now,
+    /// It is being brought back from an archive, which takes from minutes to days.
+    Later,
 }
 
 /// What a backend can do.
@@ -65,6 +83,9 @@ pub struct Capabilities {
     pub atomic_replace: bool,
     /// Whether a listing tells of every file that can be loaded, even if the server died while saving it.
     pub lists_all: bool,
+    /// How long to wait for a file that has to be brought back from an archive before it can be loaded;
+    /// nothing if none has to, or we are not to pay for that.
+    pub archive: Option<Duration>,
 }
 
 /// A stretch of a file, in bytes.
@@ -124,5 +145,8 @@ impl<B: Backend + ?Sized> Backend for std::sync::Arc<B> {
     }
     fn remove(&self, file: FileName) -> Result<()> {
         (**self).remove(file)
+    }
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        (**self).bring_back(file)
     }
 }

@@ -1,7 +1,9 @@
 //! Counts what goes to and comes from a backend: a decorator that changes nothing.
 
 use crate::operation::{Call, Operation};
-use crate::{Backend, ByteRange, Capabilities, Error, FileKind, FileName, Listed, Payload, Result};
+use crate::{
+    Availability, Backend, ByteRange, Capabilities, Error, FileKind, FileName, Listed, Payload, Result,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -131,6 +133,10 @@ impl<B: Backend> Backend for Count<B> {
 
     fn remove(&self, file: FileName) -> Result<()> {
         self.ended(Call::Remove(file), 0, self.inner.remove(file))
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.ended(Call::BringBack(file), 0, self.inner.bring_back(file))
     }
 }
 

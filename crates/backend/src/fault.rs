@@ -7,8 +7,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::operation::{Call, Operation};
 use crate::random::Random;
 use crate::{
-    Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Part, Payload,
-    Result,
+    Availability, Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Listed,
+    Part, Payload, Result,
 };
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -270,6 +270,10 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn remove(&self, file: FileName) -> Result<()> {
         self.simple(Call::Remove(file), "remove", || self.inner.remove(file))
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.simple(Call::BringBack(file), "bring back", || self.inner.bring_back(file))
     }
 }
 

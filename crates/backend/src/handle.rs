@@ -42,7 +42,9 @@
 //! }
 //! ```
 
-use crate::{Backend, ByteRange, Capabilities, FileKind, FileName, Id, Listed, Payload, Result};
+use crate::{
+    Availability, Backend, ByteRange, Capabilities, FileKind, FileName, Id, Listed, Payload, Result,
+};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -147,6 +149,11 @@ impl<R: Right> Handle<R> {
     /// See [`Backend::list`].
     pub fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
         self.backend.list(kind, each)
+    }
+
+    /// See [`Backend::bring_back`].
+    pub fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.backend.bring_back(file)
     }
 
     /// All files of `kind`, in the order of the listing.

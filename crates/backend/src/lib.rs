@@ -20,6 +20,7 @@ mod random;
 pub mod payload;
 mod backend;
 pub mod handle;
+pub mod archive;
 pub mod layout;
 pub mod local;
 pub mod memory;
@@ -43,7 +44,7 @@ pub mod fault;
 pub mod retry;
 pub mod conformance;
 
-pub use backend::{Backend, ByteRange, Capabilities, Listed};
+pub use backend::{Availability, Backend, ByteRange, Capabilities, Listed};
 pub use cancel::{Cancel, Reason};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind, Result};

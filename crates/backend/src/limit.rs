@@ -2,7 +2,8 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::{
-    Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result,
+    Availability, Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Listed,
+    Payload, Result,
 };
 use std::io;
 use std::num::NonZeroU32;
@@ -139,6 +140,10 @@ impl<B: Backend> Backend for Limit<B> {
 
     fn remove(&self, file: FileName) -> Result<()> {
         self.inner.remove(file)
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.inner.bring_back(file)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::net::failure::Failure;
 use crate::net::http::{Answer, Http};
 use crate::net::{self, download};
 use crate::served::{Outcome, Served};
-use crate::{ErrorKind, FileKind, FileName, Listed, Payload, Result, layout};
+use crate::{Availability, ErrorKind, FileKind, FileName, Listed, Payload, Result, layout};
 use ::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE};
 use ::http::{Method, StatusCode};
 use md5::Md5;
@@ -17,6 +17,7 @@ use reqwest::RequestBuilder;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 pub mod azure;
 mod encode;
@@ -116,8 +117,8 @@ trait Service: Send + Sync {
     fn request(&self, http: &Http, ask: &Ask) -> Outcome<RequestBuilder>;
     /// What a refusal means.
     fn verdict(&self, http: &Http, refused: &Refused) -> Verdict;
-    /// The request that saves an object of this kind, without its payload.
-    fn put(&self, key: String, kind: FileKind) -> Ask;
+    /// The request that saves an object, without its payload; only what is `archivable` may go to an archive.
+    fn put(&self, key: String, archivable: bool) -> Ask;
     /// What has to stand before and behind a payload, if there is something.
     fn frame(&self, _: &mut Ask) -> Option<(Vec<u8>, Vec<u8>)> {
         None
@@ -137,6 +138,18 @@ trait Service: Send + Sync {
     /// An object's length, by the answer to that.
     fn length(&self, answer: Answer<'_>) -> Outcome<u64> {
         answer.stated_length()
+    }
+    /// How long to wait for objects to come back from an archive, if they are to be brought back.
+    fn archive(&self) -> Option<Duration> {
+        None
+    }
+    /// Whether an object can be read, by the answer to `head`; nothing if it has to be brought back first.
+    fn availability(&self, _: &HeaderMap) -> Outcome<Option<Availability>> {
+        Ok(Some(Availability::Now))
+    }
+    /// The request that brings an object back from an archive.
+    fn bring_back(&self, key: String) -> Ask {
+        self.head(key)
     }
     /// The request for what is below `folder`.
     fn list(&self, folder: &str, next: Option<&str>) -> Ask;
@@ -256,6 +269,24 @@ impl<S: Service> Served for Objects<S> {
         self.ask(&ask, None)
     }
 
+    fn archive(&self) -> Option<Duration> {
+        self.service.archive()
+    }
+
+    fn available(&self, file: FileName) -> Outcome<Availability> {
+        let key = self.key_of(file);
+        let answer = self.ask(&self.service.head(key.clone()), None)?;
+        if let Some(known) = self.service.availability(answer.headers())? {
+            return Ok(known);
+        }
+        answer.finish();
+        match self.change(&self.service.bring_back(key), None) {
+            // Somebody else was faster.
+            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => Ok(Availability::Later),
+            ordered => ordered.map(|()| Availability::Later),
+        }
+    }
+
     fn is_absent(failure: &Failure) -> bool {
         matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::Unusable)
     }
@@ -271,7 +302,8 @@ impl<S: Service> Served for Objects<S> {
     }
 
     fn put(&self, file: FileName, payload: &Payload<'_>) -> Outcome<()> {
-        let mut ask = self.service.put(self.key_of(file), file.kind());
+        let archivable = file.kind() == FileKind::Pack && !payload.is_for_everyday();
+        let mut ask = self.service.put(self.key_of(file), archivable);
         ask.payload = Some(digests(file, payload, S::MD5)?);
         ask.headers.insert(CONTENT_LENGTH, payload.len().into());
         match self.service.frame(&mut ask) {

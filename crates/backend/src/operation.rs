@@ -18,17 +18,20 @@ pub enum Operation {
     List,
     /// Removes a file.
     Remove,
+    /// Has a file brought back from an archive.
+    BringBack,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Operation; 6] = [
+    pub const ALL: [Operation; 7] = [
         Operation::Create,
         Operation::Save,
         Operation::Load,
         Operation::Stat,
         Operation::List,
         Operation::Remove,
+        Operation::BringBack,
     ];
 
     /// The word messages use.
@@ -40,6 +43,7 @@ impl Operation {
             Operation::Stat => "Stat",
             Operation::List => "List",
             Operation::Remove => "Remove",
+            Operation::BringBack => "BringBack",
         }
     }
 
@@ -66,6 +70,8 @@ pub enum Call {
     List(FileKind),
     /// Removes a file.
     Remove(FileName),
+    /// Has a file brought back from an archive.
+    BringBack(FileName),
 }
 
 impl Call {
@@ -78,6 +84,7 @@ impl Call {
             Call::Stat(_) => Operation::Stat,
             Call::List(_) => Operation::List,
             Call::Remove(_) => Operation::Remove,
+            Call::BringBack(_) => Operation::BringBack,
         }
     }
 
@@ -90,7 +97,8 @@ impl Call {
             | Call::Load(file, _)
             | Call::LoadWhole(file)
             | Call::Stat(file)
-            | Call::Remove(file) => file.to_string(),
+            | Call::Remove(file)
+            | Call::BringBack(file) => file.to_string(),
         }
     }
 }
@@ -103,7 +111,9 @@ impl fmt::Display for Call {
             Call::Load(file, ByteRange { offset, length }) => write!(f, "{word}({file}, {length}, {offset})"),
             Call::LoadWhole(file) => write!(f, "{word}({file}, 0, 0)"),
             Call::List(kind) => write!(f, "{word}({})", kind.word()),
-            Call::Save(file) | Call::Stat(file) | Call::Remove(file) => write!(f, "{word}({file})"),
+            Call::Save(file) | Call::Stat(file) | Call::Remove(file) | Call::BringBack(file) => {
+                write!(f, "{word}({file})")
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ pub struct Payload<'a> {
     parts: Vec<Part<'a>>,
     len: u64,
     pace: Option<Pace<'a>>,
+    for_everyday: bool,
 }
 
 /// Called before that many bytes of a payload are handed out; waits, or fails to stop the transfer.
@@ -60,13 +61,24 @@ impl<'a> Payload<'a> {
         self.parts.push(part);
     }
 
+    /// The same content, which everyday work will read: it never belongs in an archive.
+    #[must_use]
+    pub fn for_everyday(self) -> Self {
+        Payload { for_everyday: true, ..self }
+    }
+
+    /// Whether everyday work will read it.
+    pub const fn is_for_everyday(&self) -> bool {
+        self.for_everyday
+    }
+
     /// The same content, which asks `pace` before each piece it hands out.
     #[must_use]
     pub fn paced<'b>(&self, pace: Pace<'b>) -> Payload<'b>
     where
         'a: 'b,
     {
-        Payload { parts: self.parts.clone(), len: self.len, pace: Some(pace) }
+        Payload { pace: Some(pace), ..self.clone() }
     }
 
     /// The same content without a pace, for whoever reads but does not send.
@@ -82,7 +94,7 @@ impl<'a> Payload<'a> {
         let mut framed = Payload::from(before);
         self.parts.iter().for_each(|part| framed.push(*part));
         framed.push(Part::Memory(after));
-        Payload { pace: self.pace, ..framed }
+        Payload { pace: self.pace, for_everyday: self.for_everyday, ..framed }
     }
 
     fn piece(&self) -> usize {

@@ -7,8 +7,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::operation::Call;
 use crate::random::Random;
 use crate::{
-    Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Id, Listed, Payload,
-    Result,
+    Availability, Backend, ByteRange, Cancel, Capabilities, Error, ErrorKind, FileKind, FileName, Id, Listed,
+    Payload, Result,
 };
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -341,6 +341,10 @@ impl<B: Backend> Backend for Retry<B> {
                 outcome
             }
         })
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.persist(Call::BringBack(file), || self.inner.bring_back(file))
     }
 }
 

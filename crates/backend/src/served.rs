@@ -4,9 +4,11 @@ use crate::net::download;
 use crate::net::failure::Failure;
 use crate::net::http::Answer;
 use crate::{
-    Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload, Result,
+    Availability, Backend, ByteRange, Capabilities, Error, ErrorKind, FileKind, FileName, Listed, Payload,
+    Result,
 };
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// What a request gives, or why it failed.
 pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
@@ -35,6 +37,14 @@ pub(crate) trait Served: Send + Sync {
     /// Tells `each` of the files of a kind, which is not the config.
     fn files(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()>;
 
+    /// See [`Capabilities::archive`].
+    fn archive(&self) -> Option<Duration> {
+        None
+    }
+    /// See [`Backend::bring_back`].
+    fn available(&self, _file: FileName) -> Outcome<Availability> {
+        Ok(Availability::Now)
+    }
     /// Whether asking for the config failed because there is no repository yet.
     fn is_absent(failure: &Failure) -> bool {
         failure.kind() == ErrorKind::NotFound
@@ -55,6 +65,7 @@ impl<S: Served> Backend for S {
             connections: self.connections().get(),
             atomic_replace: S::ATOMIC_REPLACE,
             lists_all: S::LISTS_ALL,
+            archive: self.archive(),
         }
     }
 
@@ -99,5 +110,9 @@ impl<S: Served> Backend for S {
 
     fn remove(&self, file: FileName) -> Result<()> {
         self.delete(file).map_err(|failure| failure.of_file("remove", file))
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.available(file).map_err(|failure| failure.of_file("bring back", file))
     }
 }

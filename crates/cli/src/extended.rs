@@ -47,7 +47,10 @@ pub(crate) const KNOWN: &[Known] = &[
     ),
     known("s3.restore-timeout", "how long to wait for packs to come back (default: 24h)"),
     known("s3.retries", "of no effect: every operation is retried for a quarter of an hour"),
-    known("s3.storage-class", "the class of new objects; GLACIER and DEEP_ARCHIVE hold for packs only"),
+    known(
+        "s3.storage-class",
+        "the class of new objects; GLACIER and DEEP_ARCHIVE hold for packs of file contents only",
+    ),
     known("s3.unsafe-anonymous-auth", "speak to the service without credentials"),
     known("sftp.args", "further arguments for ssh, split like a command (not with sftp.command)"),
     known("sftp.command", "the command to start in the place of ssh, split at spaces outside of quotes"),

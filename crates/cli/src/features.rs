@@ -1,4 +1,4 @@
-//! Feature flags: restic's names are understood, none of them changes what we do.
+//! Feature flags: restic's names are understood, and one of them changes what we do: `s3-restore`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -81,10 +81,29 @@ pub(crate) fn check(environment: &Environment, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
+/// Whether the flag is on, by the environment or by default; the text was checked before.
+pub(crate) fn is_on(name: &str, environment: &Environment) -> bool {
+    let text = environment.text("FEATURES").unwrap_or_default();
+    let mut told = text.split(',').map(|word| word.split_once('=').unwrap_or((word, "true")));
+    let told = told.rfind(|(word, _)| *word == name);
+    match told.map(|(_, value)| crate::gonumber::bool(value)) {
+        Some(Ok(on)) => on,
+        _ => FLAGS.iter().any(|flag| flag.name == name && flag.default),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ui::{Style, Ui};
+
+    #[test]
+    fn a_flag_is_on_by_default_or_because_somebody_says_so() {
+        let on = |name, text| is_on(name, &Environment::from([("RESTIC_FEATURES", text)]));
+        assert!(!on("s3-restore", "") && on("backend-error-redesign", ""));
+        assert!(on("s3-restore", "s3-restore") && on("s3-restore", "backend-error-redesign=0,s3-restore=1"));
+        assert!(!on("s3-restore", "s3-restore=false") && !on("s3-restore", "s3-restore,s3-restore=f"));
+    }
 
     #[test]
     fn unknown_names_and_odd_values_are_refused() {

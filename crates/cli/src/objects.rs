@@ -1,10 +1,12 @@
 //! What the command line and the environment say about object stores.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
+use std::time::Duration;
 use tresor_backend::b2;
 use tresor_backend::net::Login;
 use tresor_backend::object::environment::Surroundings;
-use tresor_backend::object::s3::{self, Lookup, Role};
+use tresor_backend::object::s3::{self, BringBack, Lookup, Role};
 use tresor_backend::object::{azure, gs, swift};
 
 use crate::environment::Environment;
@@ -39,6 +41,11 @@ const S3_VARIABLES: [&str; 24] = [
     "MINIO_SHARED_CREDENTIALS_FILE",
 ];
 
+/// For how many days packs are brought back from an archive.
+const DAYS: i64 = 7;
+/// How long to wait for one.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The options of S3.
 ///
 /// # Errors
@@ -46,17 +53,6 @@ const S3_VARIABLES: [&str; 24] = [
 pub(crate) fn s3(values: &BTreeMap<&str, &str>, environment: &Environment) -> Result<s3::Options> {
     if let Some(text) = values.get("retries") {
         gonumber::uint(text).map_err(Failure::plain)?;
-    }
-    if let Some(text) = values.get("restore-days") {
-        gonumber::int(text).map_err(Failure::plain)?;
-    }
-    if let Some(text) = values.get("restore-timeout") {
-        units::parse_duration(text).map_err(Failure::plain)?;
-    }
-    if flag(values, "enable-restore")? {
-        return Err(Failure::fatal(
-            "objects in an archive cannot be brought back yet: restore them with the service's own tools",
-        ));
     }
     let region = text(values, "region").or_else(|| variable(environment, "AWS_DEFAULT_REGION"));
     Ok(s3::Options {
@@ -74,9 +70,25 @@ pub(crate) fn s3(values: &BTreeMap<&str, &str>, environment: &Environment) -> Re
         anonymous: flag(values, "unsafe-anonymous-auth")?,
         list_v1: flag(values, "list-objects-v1")?,
         storage_class: text(values, "storage-class"),
+        bring_back: bring_back(values)?,
         role: role(environment),
         surroundings: surroundings(environment, &S3_VARIABLES),
     })
+}
+
+/// Whether and how packs are brought back from an archive. What is said about it must make sense in any case.
+fn bring_back(values: &BTreeMap<&str, &str>) -> Result<Option<BringBack>> {
+    let days =
+        values.get("restore-days").map_or(Ok(DAYS), |text| gonumber::int(text).map_err(Failure::plain))?;
+    let patience = match values.get("restore-timeout") {
+        Some(text) => units::parse_duration(text).map_err(Failure::plain)?,
+        None => PATIENCE,
+    };
+    let days = u32::try_from(days)
+        .map_err(|_| Failure::fatal(format!("s3.restore-days: {days} is no number of days")))?;
+    let tier = values.get("restore-tier").copied().unwrap_or("Standard").to_owned();
+    let how = BringBack { days: NonZeroU32::new(days), tier, patience };
+    Ok(flag(values, "enable-restore")?.then_some(how))
 }
 
 /// The role to take on, if one is named.

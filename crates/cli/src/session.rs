@@ -33,7 +33,7 @@ use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
 use crate::ui::traffic::Traffic;
-use crate::{backends, csv, textfile};
+use crate::{backends, csv, features, textfile};
 
 /// Our own version.
 pub(crate) const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -279,6 +279,12 @@ impl Session {
         let say: Listener = Arc::new(move |line| ui.error(line));
         let options =
             backends::options(location.scheme(), &self.extended, &self.global, &self.environment, &say)?;
+        if options.s3.bring_back.is_some() && !features::is_on("s3-restore", &self.environment) {
+            return Err(Failure::fatal(format!(
+                "unable to open repository at {location}: feature flag `s3-restore` is required to use \
+                 `-o s3.enable-restore=true`"
+            )));
+        }
         let backend = tresor_backend::open::open(&location, &options)?;
         let backend = Count::new(backend);
         self.counted().push((backend.location(), backend.counters()));

@@ -13,7 +13,7 @@ use crate::id::PackId;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tresor_backend::{
-    Backend, ByteRange, Capabilities, ErrorKind, FileKind, FileName, Listed, Payload, Result,
+    Availability, Backend, ByteRange, Capabilities, ErrorKind, FileKind, FileName, Listed, Payload, Result,
 };
 
 /// A pack of at most so many bytes is copied into the cache by one request.
@@ -135,6 +135,14 @@ impl Backend for Cached {
         let removed = self.inner.remove(file);
         self.cache.remove(file);
         removed
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        let first = ByteRange { offset: 0, length: 1 };
+        match self.cache.may_hold(file) && self.cache.load(file, first, &mut Vec::new()) {
+            true => Ok(Availability::Now),
+            false => self.inner.bring_back(file),
+        }
     }
 }
 

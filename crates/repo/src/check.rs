@@ -80,8 +80,10 @@ impl<R: Right> Repository<R> {
     ///
     /// Costs one load of every pack. Memory: for each worker a few MiB, or twice its largest blob.
     ///
+    /// Packs in an archive are brought back first, all of them.
+    ///
     /// # Errors
-    /// Cancellation.
+    /// A pack that does not come back; cancellation.
     pub fn check_pack_contents(
         &self,
         index: &Index,
@@ -89,6 +91,7 @@ impl<R: Right> Repository<R> {
         monitor: &dyn Monitor,
         found: &(dyn Fn(Finding) + Sync),
     ) -> Result<()> {
+        self.bring_back(packs, monitor)?;
         let (by_pack, next) = (index.by_pack(), AtomicUsize::new(0));
         monitor.begin(Phase::ReadPacks, Some(packs.len() as u64));
         let work = || {

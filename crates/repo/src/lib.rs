@@ -31,6 +31,7 @@ pub mod budget;
 pub mod pack;
 pub mod index;
 pub mod load;
+mod bring_back;
 pub mod upload;
 pub mod check;
 pub mod remove;

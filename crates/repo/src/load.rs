@@ -251,7 +251,13 @@ struct Failed {
 fn failed_request(error: &tresor_backend::Error, pack: PackId, place: Place) -> Box<Failed> {
     // A file that is too short may still hold this blob.
     let worth_a_try = error.kind() == ErrorKind::WrongSize;
-    let again = tresor_backend::Error::new(error.kind(), "load", pack.file());
+    let mut again = tresor_backend::Error::new(error.kind(), "load", pack.file());
+    // The other kinds say enough.
+    if matches!(error.kind(), ErrorKind::Unusable | ErrorKind::Temporary)
+        && let Some(cause) = std::error::Error::source(error)
+    {
+        again = again.caused_by(cause.to_string());
+    }
     Box::new(Failed { place: (!worth_a_try).then_some(place), error: again.into() })
 }
 

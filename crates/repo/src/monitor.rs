@@ -68,6 +68,11 @@ pub enum Note {
         /// Which.
         pack: PackId,
     },
+    /// Packs are brought back from an archive before they can be read.
+    BringingBack {
+        /// How many.
+        packs: u64,
+    },
     /// A lock could not be refreshed this time.
     LockNotRefreshed {
         /// Why.
@@ -91,6 +96,8 @@ pub enum Phase {
     Verify,
     /// Packs of another repository whose blobs are being copied.
     Copy,
+    /// Packs that were brought back from an archive.
+    BringBack,
     /// Packs whose future is being decided.
     PlanPacks,
     /// Packs whose blobs move to new ones.

@@ -105,6 +105,8 @@ impl Repository<Full> {
         tell: &mut dyn FnMut(Salvage),
         removed: &Removed<'_>,
     ) -> Result<Uploaded> {
+        let there = packs.iter().filter(|damaged| damaged.size.is_some()).map(|damaged| damaged.pack);
+        self.bring_back(&there.collect::<Vec<_>>(), monitor)?;
         let by_pack = index.by_pack();
         monitor.begin(Phase::Salvage, Some(packs.len() as u64));
         // Blobs that the index knows are to be stored once more.

@@ -117,6 +117,9 @@ impl<'a, R: Right> Source<'a, R> {
     /// # Errors
     /// The first blob that cannot be loaded, the first failure of the upload, or that the operation was cancelled.
     pub fn copy(&self, missing: &Missing, upload: &Upload<'_>, monitor: &dyn Monitor) -> Result<()> {
+        let mut packs: Vec<PackId> = missing.blobs.iter().map(|(_, place)| place.pack).collect();
+        packs.dedup();
+        self.repo.bring_back(&packs, monitor)?;
         monitor.begin(Phase::Copy, Some(missing.packs as u64));
         let portions: Vec<&[(BlobHandle, Place)]> = portions(&missing.blobs).collect();
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));

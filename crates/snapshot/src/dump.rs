@@ -7,12 +7,13 @@ mod zip;
 
 use crate::error::{Error, Result};
 use crate::node::{Node, NodeKind, is_entry_name};
-use crate::walk::load_tree;
+use crate::walk::{Descend, load_tree, walk};
+use std::collections::BTreeSet;
 use std::io::Write;
 use stream::{Step, stream_file};
 use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
-use tresor_repo::{BlobId, Repository};
+use tresor_repo::{BlobId, BlobKind, PackId, Repository};
 
 pub use tar::dump_tar;
 pub use zip::dump_zip;
@@ -69,6 +70,26 @@ fn not_found(path: &[u8]) -> Error {
 fn path_is(path: &[u8], prefix: &[u8]) -> bool {
     let components = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
     components.eq(prefix.split(|byte| *byte == b'/'))
+}
+
+/// The packs that a dump will read, each once; trees are read to find them.
+///
+/// # Errors
+/// A tree that cannot be loaded.
+pub fn packs<R: Right>(repo: &Repository<R>, index: &Index, found: &Found) -> Result<Vec<PackId>> {
+    let mut packs = BTreeSet::new();
+    let mut add = |node: &Node| {
+        let ids = node.blobs().iter().filter(|_| node.kind == NodeKind::File);
+        packs.extend(ids.filter_map(|id| index.find(BlobKind::Data, id)).map(|place| place.pack));
+    };
+    match found {
+        Found::File(node) => add(node),
+        Found::Dir { tree, .. } => walk(repo, index, *tree, &mut |_: &[u8], node: &Node| {
+            add(node);
+            Ok::<_, Error>(Descend::Into)
+        })?,
+    }
+    Ok(packs.into_iter().collect())
 }
 
 /// Writes the content of a file; the next blobs are loaded while one is written.

@@ -1,7 +1,9 @@
 //! A backend that stops for good at its n-th write, as a machine does that loses power.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tresor_backend::{Backend, ByteRange, Capabilities, Error, ErrorKind, FileName, Listed, Payload, Result};
+use tresor_backend::{
+    Availability, Backend, ByteRange, Capabilities, Error, ErrorKind, FileName, Listed, Payload, Result,
+};
 
 /// What becomes of the write at which the backend stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,11 @@ impl<B: Backend> Backend for CrashBackend<B> {
 
     fn remove(&self, file: FileName) -> Result<()> {
         self.write("remove", file, || self.inner.remove(file))
+    }
+
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.alive("bring back", file)?;
+        self.inner.bring_back(file)
     }
 }
 

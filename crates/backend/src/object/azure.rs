@@ -7,7 +7,7 @@ use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, dial, encode
 use crate::net::failure::{Failure, kind_of};
 use crate::net::http::Http;
 use crate::net::xml;
-use crate::{Backend, Error, ErrorKind, FileKind, Result, net};
+use crate::{Backend, Error, ErrorKind, Result, net};
 use ::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use ::http::{Method, StatusCode};
 use base64::Engine;
@@ -135,10 +135,10 @@ impl Service for Azure {
         Verdict { failure, again: false }
     }
 
-    fn put(&self, key: String, kind: FileKind) -> Ask {
+    fn put(&self, key: String, archivable: bool) -> Ask {
         let ask = Ask::object(Method::PUT, key).header(BLOB_TYPE, "BlockBlob");
         match &self.access_tier {
-            Some(tier) if kind == FileKind::Pack || tier != "Archive" => ask.header(ACCESS_TIER, tier),
+            Some(tier) if archivable || tier != "Archive" => ask.header(ACCESS_TIER, tier),
             _ => ask,
         }
     }

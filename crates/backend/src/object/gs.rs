@@ -5,7 +5,7 @@ use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, dial, encode
 use crate::net::download;
 use crate::net::failure::{Failure, kind_of};
 use crate::net::http::{Answer, Http};
-use crate::{Backend, ErrorKind, FileKind, Result, net};
+use crate::{Backend, ErrorKind, Result, net};
 use ::http::Method;
 use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use base64::Engine;
@@ -139,7 +139,7 @@ impl Service for Gs {
         Verdict { failure, again: false }
     }
 
-    fn put(&self, key: String, _: FileKind) -> Ask {
+    fn put(&self, key: String, _: bool) -> Ask {
         let ask = Ask::object(Method::POST, key).query("uploadType", "multipart").query("fields", "size");
         ask.header(CONTENT_TYPE, &format!("multipart/related; boundary={BOUNDARY}"))
     }

@@ -9,8 +9,8 @@ use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, ascii, dial,
 use crate::net::failure::{Failure, kind_of};
 use crate::net::http::Http;
 use crate::net::xml;
-use crate::{Backend, Error, ErrorKind, FileKind, Result, location, net};
-use ::http::header::{HeaderName, HeaderValue};
+use crate::{Availability, Backend, Error, ErrorKind, Result, location, net};
+use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ::http::{Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,9 +18,11 @@ use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::Signer;
 use reqwest::RequestBuilder;
 use sha2::{Digest, Sha256};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+mod archive;
 mod credentials;
 mod endpoint;
 mod role;
@@ -63,10 +65,23 @@ pub struct Options {
     pub list_v1: bool,
     /// The storage class of new objects; the archives' are for packs only.
     pub storage_class: Option<String>,
+    /// Whether objects in an archive are brought back before they are read, and how.
+    pub bring_back: Option<BringBack>,
     /// A role to take on.
     pub role: Option<Role>,
     /// Where credentials are looked for.
     pub surroundings: Surroundings,
+}
+
+/// How objects are brought back from an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BringBack {
+    /// For how many days; without it, for as long as the service says (archives of Intelligent-Tiering want that).
+    pub days: Option<NonZeroU32>,
+    /// How fast: `Standard`, `Bulk` or `Expedited`.
+    pub tier: String,
+    /// How long to wait for one.
+    pub patience: Duration,
 }
 
 /// The region to sign for, and who signs.
@@ -190,17 +205,32 @@ impl Service for S3 {
         let failure = match (code, message) {
             ("", _) => Failure::status(refused.status, &refused.said),
             (code, "") => Failure::refused(kind(code, refused.status), code),
+            ("InvalidObjectState", message) => archive::cannot_be_read(message),
             (code, message) => Failure::refused(kind(code, refused.status), &format!("{message} ({code})")),
         };
         Verdict { failure, again }
     }
 
-    fn put(&self, key: String, kind: FileKind) -> Ask {
+    fn put(&self, key: String, archivable: bool) -> Ask {
         let ask = Ask::object(Method::PUT, key);
         match &self.options.storage_class {
-            Some(class) if kind == FileKind::Pack || !is_archive(class) => ask.header(STORAGE_CLASS, class),
+            Some(class) if archivable || !archive::is_archive(class) => ask.header(STORAGE_CLASS, class),
             _ => ask,
         }
+    }
+
+    fn archive(&self) -> Option<Duration> {
+        self.options.bring_back.as_ref().map(|how| how.patience)
+    }
+
+    fn availability(&self, headers: &HeaderMap) -> Outcome<Option<Availability>> {
+        archive::availability(headers)
+    }
+
+    fn bring_back(&self, key: String) -> Ask {
+        let ask = Ask::object(Method::POST, key).query("restore", "");
+        let body = self.options.bring_back.as_ref().map(archive::order).unwrap_or_default();
+        Ask { body, ..ask }
     }
 
     fn list(&self, folder: &str, next: Option<&str>) -> Ask {
@@ -299,7 +329,7 @@ fn kind(code: &str, status: StatusCode) -> ErrorKind {
         | "ExpiredToken"
         | "InvalidToken"
         | "InvalidSecurity" => ErrorKind::Denied,
-        "BucketAlreadyOwnedByYou" => ErrorKind::AlreadyExists,
+        "BucketAlreadyOwnedByYou" | "RestoreAlreadyInProgress" => ErrorKind::AlreadyExists,
         "BucketAlreadyExists" => ErrorKind::Denied,
         "InvalidRange" => ErrorKind::WrongSize,
         "QuotaExceeded" | "EntityTooLarge" | "XMinioStorageFull" => ErrorKind::NoSpace,
@@ -313,9 +343,4 @@ fn kind(code: &str, status: StatusCode) -> ErrorKind {
         | "IncompleteBody" => ErrorKind::Temporary,
         _ => kind_of(status),
     }
-}
-
-/// Storage classes from which nothing can be read at once.
-fn is_archive(class: &str) -> bool {
-    matches!(class, "GLACIER" | "DEEP_ARCHIVE")
 }

@@ -6,7 +6,7 @@ use super::{Ask, Objects, Outcome, Page, Refused, Service, Verdict, dial, encode
 use crate::id::hex;
 use crate::net::failure::Failure;
 use crate::net::http::{Answer, Http};
-use crate::{Backend, Error, ErrorKind, FileKind, Result, net};
+use crate::{Backend, Error, ErrorKind, Result, net};
 use ::http::header::{ETAG, HeaderName};
 use ::http::{Method, StatusCode};
 use reqwest::{RequestBuilder, Url};
@@ -122,7 +122,7 @@ impl Service for Swift {
         Verdict { failure, again }
     }
 
-    fn put(&self, key: String, _: FileKind) -> Ask {
+    fn put(&self, key: String, _: bool) -> Ask {
         Ask::object(Method::PUT, key)
     }
 

@@ -4,15 +4,17 @@ use clap::ValueEnum;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tresor_repo::Repository;
 use tresor_repo::handle::Right;
-use tresor_snapshot::dump::{Found, dump_file, dump_tar, dump_zip, find};
+use tresor_snapshot::dump::{Found, dump_file, dump_tar, dump_zip, find, packs};
 use tresor_snapshot::walk::find_subtree;
 
 use super::selection::{self, One, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::Session;
 use crate::ui::Ui;
+use crate::ui::notes::Notes;
 
 /// Print a file of a snapshot, or a folder as an archive
 #[derive(clap::Args)]
@@ -74,6 +76,10 @@ fn dump<R: Right>(
     let to_terminal = args.target.is_none() && session.ui.style.stdout_is_terminal;
     if to_terminal && matches!(found, Found::Dir { .. }) {
         return Err(Failure::fatal("cannot dump file: stdout is the terminal, please redirect output"));
+    }
+    if repository.has_archive() {
+        let packs = packs(repository, &index, &found).map_err(failed)?;
+        repository.bring_back(&packs, &Notes::new(Arc::clone(&session.ui)))?;
     }
     let mut out = target(args, &session.ui)?;
     let written = match &found {

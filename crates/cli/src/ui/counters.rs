@@ -46,7 +46,7 @@ impl Counters {
         let line = self.line(&running);
         self.ui.end_status();
         match running.phase {
-            Phase::Index => self.ui.print_on_terminal(&line),
+            Phase::Index | Phase::BringBack => self.ui.print_on_terminal(&line),
             Phase::Packs => {}
             _ => self.ui.print(&line),
         }
@@ -58,6 +58,7 @@ impl Counters {
             Phase::Snapshots => "snapshots",
             Phase::Verify => "files",
             Phase::Copy => "packs copied",
+            Phase::BringBack => "packs brought back",
             Phase::Salvage => "pack files",
             Phase::Trees => "trees loaded",
             Phase::PlanPacks | Phase::SaveIndex => "packs processed",

@@ -44,6 +44,12 @@ pub(crate) fn show(ui: &Ui, note: &Note) {
             ui.print_on_terminal(&format!("created new cache in {}", folder.display()))
         }
         Note::LockNotRefreshed { cause } => ui.error(&format!("unable to refresh lock: {cause}")),
+        Note::BringingBack { packs } => ui.print(&bringing_back(*packs)),
         _ => {}
     }
+}
+
+/// That packs are on their way from an archive, and that one waits.
+pub(crate) fn bringing_back(packs: u64) -> String {
+    format!("warming up {packs} packs from cold storage, this may take a while...")
 }

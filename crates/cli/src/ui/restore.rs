@@ -106,7 +106,12 @@ impl Monitor for RestoreView {
     }
 
     fn note(&self, note: &Note) {
-        super::notes::show(&self.ui, note);
+        match note {
+            Note::BringingBack { packs } => {
+                self.ui.print(&format!("Info: {}", super::notes::bringing_back(*packs)));
+            }
+            note => super::notes::show(&self.ui, note),
+        }
     }
 }
 

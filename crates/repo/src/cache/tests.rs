@@ -142,3 +142,18 @@ fn a_pack_that_several_want_at_once_is_fetched_by_one_request() {
     });
     assert_eq!((counters.requests(Operation::Load), counters.requests(Operation::Stat)), (1, 0));
 }
+
+#[test]
+fn only_what_has_no_copy_is_brought_back_from_an_archive() {
+    let Setup { base: _base, inner, cache, .. } = setup();
+    let (data, tree) = (file(FileKind::Pack, 1), file(FileKind::Pack, 2));
+    cache.note_tree_pack(PackId::from_id(tree.id()));
+    let count = Count::new(inner);
+    let counters = count.counters();
+    let cached = Cached::new(Arc::new(count), cache);
+    for pack in [data, tree] {
+        cached.save(pack, &Payload::from(&[9; 200][..])).unwrap();
+        assert_eq!(cached.bring_back(pack).unwrap(), Availability::Now);
+    }
+    assert_eq!(counters.requests(Operation::BringBack), 1);
+}

@@ -1,7 +1,9 @@
 //! A gate through which every backend call but those on locks passes.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
-use tresor_backend::{Backend, ByteRange, Capabilities, FileKind, FileName, Listed, Payload, Result};
+use tresor_backend::{
+    Availability, Backend, ByteRange, Capabilities, FileKind, FileName, Listed, Payload, Result,
+};
 
 /// Open for everybody, or closed while an overdue lock is being refreshed.
 #[derive(Clone, Default)]
@@ -70,5 +72,8 @@ impl Backend for Gated {
     }
     fn remove(&self, file: FileName) -> Result<()> {
         self.gate.pass(file.kind(), || self.inner.remove(file))
+    }
+    fn bring_back(&self, file: FileName) -> Result<Availability> {
+        self.gate.pass(file.kind(), || self.inner.bring_back(file))
     }
 }

@@ -29,6 +29,7 @@ impl Repository<Full> {
         plan: &PrunePlan<'_>,
         monitor: &dyn Monitor,
     ) -> Result<Vec<IndexId>> {
+        self.bring_back(&plan.repack, monitor)?;
         let expected = plan.copy.len();
         let repacking =
             Repacking { repository: self, index, by_pack: index.by_pack(), plan, next: AtomicUsize::new(0) };

@@ -53,19 +53,23 @@ impl<'a, R: MayAppend> Finisher<'a, R> {
     fn finish(&self, pack: OpenPack) -> Result<()> {
         let tail = self.seal_header(&pack)?;
         let id = PackId::from_bytes(pack.body().hash_with(&tail));
-        self.tell_cache(id, &pack);
-        self.repository.handle.save(id.file(), &pack.body().payload(&tail))?;
+        let holds_trees = pack.entries().iter().any(|entry| entry.blob.kind == BlobKind::Tree);
+        let mut payload = pack.body().payload(&tail);
+        if holds_trees {
+            self.tell_cache(id);
+            payload = payload.for_everyday();
+        }
+        self.repository.handle.save(id.file(), &payload)?;
+        drop(payload);
         let (now, _) = clock::now();
         let due = self.pending().add(id, pack.into_entries(), now);
         due.map_or(Ok(()), |packs| self.save_index(&packs))
     }
 
-    /// Has the local cache keep packs of trees.
-    fn tell_cache(&self, id: PackId, pack: &OpenPack) {
-        let holds_trees = pack.entries().iter().any(|entry| entry.blob.kind == BlobKind::Tree);
-        match &self.repository.cache {
-            Some(cache) if holds_trees => cache.note_tree_pack(id),
-            _ => {}
+    /// Has the local cache keep a pack of trees.
+    fn tell_cache(&self, id: PackId) {
+        if let Some(cache) = &self.repository.cache {
+            cache.note_tree_pack(id);
         }
     }
 

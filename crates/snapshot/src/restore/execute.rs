@@ -63,6 +63,7 @@ impl RestorePlan {
             run.pretend()?;
         } else {
             let failed = |source| Error::Target { path: self.path.clone(), source };
+            repo.bring_back(&self.packs, monitor)?;
             let target = Target::create(&self.path).map_err(failed)?;
             run.carry_out(repo, index, &target)?;
         }
