@@ -10,8 +10,11 @@ use ::http::Method;
 use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqsign_core::Signer;
-use reqsign_google::{Credential, DefaultCredentialProvider, RequestSigner, TokenCredentialProvider};
+use reqsign_core::{Context, ProvideCredential, Signer};
+use reqsign_google::{
+    Credential, DefaultCredentialProvider, RequestSigner, ServiceAccountTokenCredentialProvider,
+    TokenCredentialProvider,
+};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use std::num::NonZeroUsize;
@@ -66,7 +69,7 @@ pub(crate) fn open(
     let signer = RequestSigner::new("storage").with_scope(SCOPE);
     let signer = match &options.token {
         Some(token) => Signer::new(context, TokenCredentialProvider::new(token), signer),
-        None => Signer::new(context, DefaultCredentialProvider::new(), signer),
+        None => Signer::new(context, Tokens(DefaultCredentialProvider::new()), signer),
     };
     let service = match &options.service_url {
         Some(url) if url.contains("://") => url.trim_end_matches('/').to_owned(),
@@ -75,6 +78,26 @@ pub(crate) fn open(
     };
     let service = Gs { service, bucket: bucket.to_owned(), signer, options: options.clone() };
     Ok(Arc::new(Objects { service, http, prefix: prefix.to_owned(), shown, connections }))
+}
+
+/// Whoever is found, and for a service account a token: the signer keeps that, but would exchange an account for
+/// a new token with every request.
+#[derive(Debug)]
+struct Tokens(DefaultCredentialProvider);
+
+impl ProvideCredential for Tokens {
+    type Credential = Credential;
+
+    async fn provide_credential(&self, context: &Context) -> reqsign_core::Result<Option<Credential>> {
+        let Some(mut found) = self.0.provide_credential(context).await? else { return Ok(None) };
+        match found.service_account.take() {
+            Some(account) if found.token.is_none() => {
+                let exchange = ServiceAccountTokenCredentialProvider::new(account).with_scope(SCOPE);
+                exchange.provide_credential(context).await
+            }
+            _ => Ok(Some(found)),
+        }
+    }
 }
 
 /// What Google says of an object or of a page of them; sizes are texts.

@@ -6,6 +6,7 @@ mod archive;
 mod b2;
 mod conformance;
 mod credentials;
+mod logins;
 mod full_disk;
 mod hostile;
 mod object;

@@ -20,12 +20,12 @@ fn s3_options([id, secret]: [&str; 2]) -> Options {
     options
 }
 
-fn at(location: &str, options: &Options) -> Arc<dyn Backend> {
+pub(super) fn at(location: &str, options: &Options) -> Arc<dyn Backend> {
     open(&Location::parse(OsStr::new(location)).unwrap(), options).unwrap()
 }
 
 /// Each check gets a bucket of its own, or a prefix of one.
-fn conforms_at(scheme: &str, parted_by: &str, options: &Options) {
+pub(super) fn conforms_at(scheme: &str, parted_by: &str, options: &Options) {
     let count = Cell::new(0);
     conformance::run(&|| {
         count.set(count.get() + 1);
@@ -43,7 +43,7 @@ fn conforms(server: &Server, options: &Options) {
     conforms_at(&format!("s3:http://{}/", server.address), "/", options);
 }
 
-fn azure_options(server: &Server) -> Options {
+pub(super) fn azure_options(server: &Server) -> Options {
     let [account, key] = AZURE_ACCOUNT;
     let mut options = Options::default();
     options.azure.account = account.to_owned();

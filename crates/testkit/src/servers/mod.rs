@@ -3,6 +3,7 @@
 mod double;
 mod b2;
 mod delay;
+mod named;
 mod object;
 mod proxy;
 mod rest;
@@ -13,6 +14,7 @@ mod webdav;
 
 pub use b2::{B2, B2_KEY};
 pub use delay::far_away;
+pub use named::Named;
 pub use object::{
     AZURE_ACCOUNT, AZURE_HOST, S3_KEY, azurite, azurite_with, fake_gcs, fake_gcs_on, moto, rclone_s3,
 };
