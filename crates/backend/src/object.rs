@@ -86,6 +86,8 @@ impl Ask {
 /// An answer that is no success.
 struct Refused {
     method: Method,
+    /// The headers of the request.
+    asked: HeaderMap,
     status: StatusCode,
     headers: HeaderMap,
     said: Vec<u8>,
@@ -183,7 +185,10 @@ impl<S: Service> Objects<S> {
     fn ask(&self, ask: &Ask, payload: Option<&Payload<'_>>) -> Outcome<Answer<'_>> {
         let mut tries = 0;
         loop {
-            let request = self.service.request(&self.http, ask)?;
+            let (client, request) = self.service.request(&self.http, ask)?.build_split();
+            let request = request.map_err(Failure::of)?;
+            let asked = request.headers().clone();
+            let request = RequestBuilder::from_parts(client, request);
             let mut answer = match payload {
                 Some(payload) => self.http.upload(request, payload)?,
                 None => self.http.send(request)?,
@@ -194,7 +199,7 @@ impl<S: Service> Objects<S> {
             let said = answer.said();
             let (method, status, headers) = (ask.method.clone(), answer.status(), answer.headers().clone());
             let Verdict { failure, again } =
-                self.service.verdict(&self.http, &Refused { method, status, headers, said });
+                self.service.verdict(&self.http, &Refused { method, asked, status, headers, said });
             tries += 1;
             if !again || tries == 3 {
                 return Err(failure);
@@ -209,7 +214,8 @@ impl<S: Service> Objects<S> {
         let said = answer.said();
         if said.windows(6).any(|window| window == b"<Error") {
             let (method, headers) = (ask.method.clone(), answer.headers().clone());
-            let refused = Refused { method, status: StatusCode::INTERNAL_SERVER_ERROR, headers, said };
+            let (asked, status) = (ask.headers.clone(), StatusCode::INTERNAL_SERVER_ERROR);
+            let refused = Refused { method, asked, status, headers, said };
             return Err(self.service.verdict(&self.http, &refused).failure);
         }
         answer.finish();

@@ -117,7 +117,9 @@ impl Service for Swift {
         let again =
             refused.status == StatusCode::UNAUTHORIZED && keystone::can_log_in(&self.options.surroundings);
         if again {
-            *self.session.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+            // Somebody else may have got that new one already, while we waited for our answer.
+            session.take_if(|session| refused.asked.get(TOKEN) == Some(&session.token));
         }
         Verdict { failure, again }
     }

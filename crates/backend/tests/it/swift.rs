@@ -286,6 +286,44 @@ fn a_token_that_is_always_refused_is_given_up_and_heard_by_nobody() {
 }
 
 #[test]
+fn who_hears_late_that_an_old_token_is_refused_keeps_the_new_one_of_another() {
+    let [logins, late, renewed] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&logins);
+    let wait_for = |counter: &AtomicUsize, count| {
+        while counter.load(Ordering::Relaxed) < count {
+            std::thread::yield_now();
+        }
+    };
+    let server = Scripted::start(move |seen| match (seen.path(), seen.header("x-auth-token")) {
+        ("/v1.0", _) => {
+            let token = count.fetch_add(1, Ordering::Relaxed) + 1;
+            let host = seen.header("host").unwrap_or_default();
+            let told = format!("X-Auth-Token: t{token}\r\nX-Storage-Url: http://{host}/store\r\n");
+            with_headers("200 OK", &told, "")
+        }
+        (_, Some("t1")) => {
+            // Two come with the old token before one is refused, and the other only when there is a new one.
+            match late.fetch_add(1, Ordering::Relaxed) {
+                0 => wait_for(&late, 2),
+                _ => wait_for(&renewed, 1),
+            }
+            answer("401 Unauthorized", "")
+        }
+        _ => {
+            renewed.fetch_add(1, Ordering::Relaxed);
+            answer("204 No Content", "")
+        }
+    });
+    let backend = logging_in(server.address, "v1.0");
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| backend.remove(hostile::pack()).unwrap());
+        }
+    });
+    assert_eq!(logins.load(Ordering::Relaxed), 2);
+}
+
+#[test]
 fn an_upload_says_what_it_is_and_comes_again_with_a_new_token() {
     let puts = AtomicUsize::new(0);
     let server = Scripted::start(move |seen| match (seen.path(), seen.method()) {
