@@ -158,7 +158,12 @@ type Each<'a> = dyn FnMut(Listed) -> Result<()> + 'a;
 
 impl Backend for Local {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { connections: self.connections.get(), atomic_replace: true, lists_all: true, archive: None }
+        Capabilities {
+            connections: self.connections.get(),
+            atomic_replace: true,
+            lists_all: true,
+            archive: None,
+        }
     }
 
     fn location(&self) -> String {

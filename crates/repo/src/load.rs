@@ -63,9 +63,18 @@ struct Buffers {
 }
 
 impl<R: Right> Repository<R> {
-    /// A loader for one worker.
+    /// A loader for one worker of those that share the memory for what they load.
     pub fn loader(&self) -> Loader<'_, R> {
-        let at_most = requests::at_most(self.options.memory, self.parallel_loads());
+        self.loader_within(self.options.memory)
+    }
+
+    /// The same where an upload needs half of the memory.
+    pub fn loader_beside_upload(&self) -> Loader<'_, R> {
+        self.loader_within(self.options.memory / 2)
+    }
+
+    fn loader_within(&self, memory: u64) -> Loader<'_, R> {
+        let at_most = requests::at_most(memory, self.parallel_loads());
         let (buffers, single) = (Buffers::default(), Vec::new());
         Loader { repository: self, decoder: Decoder::new(), at_most, buffers, single }
     }

@@ -149,7 +149,7 @@ impl<'a, R: Right> Source<'a, R> {
         upload: &Upload<'_>,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let (mut loader, mut saver) = (self.repo.loader(), upload.saver());
+        let (mut loader, mut saver) = (self.repo.loader_beside_upload(), upload.saver());
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(portion) = portions.get(number) else { return Ok(()) };

@@ -19,7 +19,14 @@ fn memory() -> Arc<dyn Backend> {
 #[test]
 fn memory_conforms() {
     run(&memory);
-    run(&|| Arc::new(Memory::with(Capabilities { connections: 1, atomic_replace: false, lists_all: true, archive: None })));
+    run(&|| {
+        Arc::new(Memory::with(Capabilities {
+            connections: 1,
+            atomic_replace: false,
+            lists_all: true,
+            archive: None,
+        }))
+    });
 }
 
 #[test]
@@ -58,7 +65,12 @@ fn retries_over_a_faulty_storage_conform() {
         for (atomic_replace, faults) in [(true, &faults[..3]), (false, &faults[..])] {
             run(&|| {
                 let clock = Arc::new(ManualClock::default());
-                let memory = Memory::with(Capabilities { connections: 4, atomic_replace, lists_all: true, archive: None });
+                let memory = Memory::with(Capabilities {
+                    connections: 4,
+                    atomic_replace,
+                    lists_all: true,
+                    archive: None,
+                });
                 let faulty = Faulty::new(memory, Plan::random(seed, 4, faults)).with_clock(clock.clone());
                 Arc::new(Retry::new(faulty, Cancel::new()).with_clock(clock, seed))
             });

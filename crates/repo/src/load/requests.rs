@@ -11,9 +11,9 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 /// No budget is so small that requests must be smaller.
 const SMALLEST: u64 = 4 * 1024 * 1024;
 
-/// Largest request for several blobs, when `workers` share half of `memory` bytes for what they load.
+/// Largest request for several blobs, when `workers` share `memory` bytes for what they load.
 pub(super) fn at_most(memory: u64, workers: usize) -> u64 {
-    (memory / 2 / workers.max(1) as u64).clamp(SMALLEST, LARGEST)
+    (memory / workers.max(1) as u64).clamp(SMALLEST, LARGEST)
 }
 
 /// Takes the blobs of the next request off `rest`, which is sorted by offset.
@@ -88,6 +88,6 @@ mod tests {
         );
         assert_eq!(at_most(0, 0), SMALLEST);
         assert_eq!(at_most(u64::MAX, 1), LARGEST);
-        assert_eq!(at_most(48 << 20, 2), 12 << 20);
+        assert_eq!(at_most(48 << 20, 2), 24 << 20);
     }
 }

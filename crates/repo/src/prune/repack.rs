@@ -74,7 +74,7 @@ impl Repacking<'_> {
     }
 
     fn repack_until_none_is_left(&self, upload: &Upload<'_>, monitor: &dyn Monitor) -> Result<()> {
-        let (mut loader, mut saver) = (self.repository.loader(), upload.saver());
+        let (mut loader, mut saver) = (self.repository.loader_beside_upload(), upload.saver());
         while let Some(pack) = self.plan.repack.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             let mut wanted = self.take(pack);
             loader.load_stored_from_pack(self.index, *pack, &mut wanted, &mut |_, found| {
