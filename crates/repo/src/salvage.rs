@@ -112,7 +112,7 @@ impl Repository<Full> {
         // Blobs that the index knows are to be stored once more.
         let nothing_stored = Index::default();
         let uploaded = self.upload(&nothing_stored, |upload: &Upload<'_>| {
-            let (loader, saver) = (self.loader(), upload.saver());
+            let (loader, saver) = (self.loader_beside_upload(), upload.saver());
             let mut salvaging = Salvaging { repository: self, index, by_pack, loader, saver, tell };
             packs.iter().try_for_each(|pack| {
                 salvaging.pack(pack)?;
