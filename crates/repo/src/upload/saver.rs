@@ -52,12 +52,22 @@ impl<'a> BlobSaver<'a> {
         self.upload.outcome.check()?;
         let length = u32::try_from(plain.len()).map_err(|_| too_large(kind, plain.len()))?;
         let blob = BlobHandle { kind, id: BlobId::of(plain) };
+        self.save_if_new(blob, length.into(), |saver| saver.store(blob, plain, length))
+    }
+
+    /// Saves a blob by `store`, which tells how many bytes it takes, if it is not stored and nobody else's to store.
+    fn save_if_new(
+        &mut self,
+        blob: BlobHandle,
+        length: u64,
+        store: impl FnOnce(&mut Self) -> Result<u64>,
+    ) -> Result<Saved> {
         let upload = self.upload;
-        if upload.index.contains(kind, &blob.id) || !upload.claims.claim(blob) {
+        if upload.index.contains(blob.kind, &blob.id) || !upload.claims.claim(blob) {
             return Ok(Saved { id: blob.id, was_new: false, stored_bytes: 0 });
         }
-        let stored_bytes = self.store(blob, plain, length).map_err(|error| upload.outcome.fail(error))?;
-        upload.outcome.count(kind, length.into(), stored_bytes);
+        let stored_bytes = store(self).map_err(|error| upload.outcome.fail(error))?;
+        upload.outcome.count(blob.kind, length, stored_bytes);
         Ok(Saved { id: blob.id, was_new: true, stored_bytes })
     }
 
@@ -101,15 +111,11 @@ impl<'a> BlobSaver<'a> {
         let Some(stored) = stored.filter(|stored| self.is_usual(blob.kind, plain, stored)) else {
             return self.save_blob(blob.kind, plain);
         };
-        let upload = self.upload;
-        upload.outcome.check()?;
-        if upload.index.contains(blob.kind, &blob.id) || !upload.claims.claim(blob) {
-            return Ok(Saved { id: blob.id, was_new: false, stored_bytes: 0 });
-        }
-        let packed = seal(self, &stored).and_then(|()| self.pack(blob, stored.uncompressed_length));
-        let stored_bytes = packed.map_err(|error| upload.outcome.fail(error))?;
-        upload.outcome.count(blob.kind, plain.len() as u64, stored_bytes);
-        Ok(Saved { id: blob.id, was_new: true, stored_bytes })
+        self.upload.outcome.check()?;
+        self.save_if_new(blob, plain.len() as u64, |saver| {
+            seal(saver, &stored)?;
+            saver.pack(blob, stored.uncompressed_length)
+        })
     }
 
     /// Whether a blob would be stored as it is: compressed or not, and at no level that somebody asked for.
@@ -168,8 +174,7 @@ impl<'a> BlobSaver<'a> {
     /// Brings the blob back from its sealed bytes alone.
     fn verify(&mut self, id: BlobId, length: u32, compressed: bool) -> Result<()> {
         let failed = |what| Error::Verification { id, what };
-        self.opened.clear();
-        self.upload.key.open(&self.sealed, &mut self.opened).map_err(|_| failed("it does not open"))?;
+        self.reopen(id)?;
         let plain = if compressed {
             self.first.clear();
             let decoded = self.decoder.decode(&self.opened, length.into(), &mut self.first);
@@ -183,10 +188,16 @@ impl<'a> BlobSaver<'a> {
 
     /// Brings what was sealed back from the sealed bytes alone; that it holds the blob is known.
     fn verify_frame(&mut self, id: BlobId, frame: &[u8]) -> Result<()> {
-        let failed = |what| Error::Verification { id, what };
+        self.reopen(id)?;
+        let what = "it opens to something else";
+        if self.opened == frame { Ok(()) } else { Err(Error::Verification { id, what }) }
+    }
+
+    /// Opens the sealed bytes again.
+    fn reopen(&mut self, id: BlobId) -> Result<()> {
         self.opened.clear();
-        self.upload.key.open(&self.sealed, &mut self.opened).map_err(|_| failed("it does not open"))?;
-        if self.opened == frame { Ok(()) } else { Err(failed("it opens to something else")) }
+        let opened = self.upload.key.open(&self.sealed, &mut self.opened);
+        opened.map_err(|_| Error::Verification { id, what: "it does not open" })
     }
 
     fn give_up_large_buffers(&mut self) {
