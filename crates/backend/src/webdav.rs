@@ -15,6 +15,7 @@ use ::http::StatusCode;
 use ::http::header::{CONTENT_TYPE, HeaderName};
 use reqwest::{Method, Url};
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 
 mod listing;
 
@@ -29,6 +30,8 @@ pub struct WebDav {
     site: Site,
     shown: String,
     connections: NonZeroUsize,
+    /// Held while folders are made: WsgiDAV answers 500 and rclone 423 to who makes one that another is just making.
+    making: Mutex<()>,
 }
 
 impl WebDav {
@@ -44,7 +47,12 @@ impl WebDav {
         network: &net::Options,
     ) -> Result<Self> {
         let dial = Dial { connections: connections.get(), ..Dial::default() };
-        Ok(WebDav { site: Site::open(url, &shown, login, network, dial)?, shown, connections })
+        Ok(WebDav {
+            site: Site::open(url, &shown, login, network, dial)?,
+            shown,
+            connections,
+            making: Mutex::default(),
+        })
     }
 
     /// Makes a folder, and those above it that are missing.
@@ -75,7 +83,9 @@ impl WebDav {
         match answer.status() {
             StatusCode::CONFLICT | StatusCode::NOT_FOUND => {
                 answer.finish();
+                let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
                 self.make_folder(&self.folder(&layout::parent(file)))?;
+                drop(making);
                 done(put()?)
             }
             _ => done(answer),

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 use tresor_backend::{
     Backend, Error, ErrorKind, FileKind, FileName, Location, Options, Part, Payload, conformance, open,
@@ -387,6 +388,28 @@ fn a_folder_that_is_missing_is_made_with_those_above_it() {
         .map(|seen| seen.path().to_owned())
         .collect();
     assert_eq!(made, ["/dav/data/ab/", "/dav/data/", "/dav/", "/dav/data/", "/dav/data/ab/"]);
+}
+
+#[test]
+fn a_folder_is_made_by_one_at_a_time() {
+    let (busy, made) = (AtomicBool::new(false), AtomicBool::new(false));
+    let server = Scripted::start(move |seen| match seen.method() {
+        "MKCOL" if made.load(Ordering::SeqCst) => answer("405 Method Not Allowed", ""),
+        "MKCOL" if busy.swap(true, Ordering::SeqCst) => answer("500 Internal Server Error", "it exists"),
+        "MKCOL" => {
+            std::thread::sleep(Duration::from_millis(100));
+            made.store(true, Ordering::SeqCst);
+            answer("201 Created", "")
+        }
+        "PUT" if !made.load(Ordering::SeqCst) => answer("409 Conflict", ""),
+        _ => answer("201 Created", ""),
+    });
+    let backend = scripted(server.address);
+    std::thread::scope(|scope| {
+        let save = || backend.save(hostile::pack(), &Payload::from(&b"content"[..]));
+        let saves = [(); 4].map(|()| scope.spawn(save));
+        saves.map(|save| save.join().unwrap().unwrap());
+    });
 }
 
 #[test]
