@@ -5,14 +5,16 @@
 
 pub(crate) mod measure;
 
+mod cold;
 mod contender;
 mod data;
 mod report;
 mod row;
 mod server;
+mod verify;
 
 use crate::{Result, process, project};
-use contender::Contender;
+use contender::{Contender, Task};
 use measure::Sample;
 use report::Report;
 use row::Row;
@@ -43,7 +45,7 @@ pub(crate) struct Arguments {
     /// How many milliseconds of round trip away the server is.
     #[arg(long, default_value_t = 0, requires = "server")]
     delay: u64,
-    /// The rows to measure; all of them if not given.
+    /// The rows to measure; all of them but the cold ones if not given.
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
     /// `calibrated`: the key costs what restic makes it cost here. `cheap`: next to nothing.
@@ -87,15 +89,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let dir = dir.canonicalize()?;
     let program = program(arguments.tresor.as_deref())?;
     let contenders = contender::find(&arguments.comparable(), program, arguments.place(), &dir)?;
+    let rows = Row::chosen(&arguments.rows);
+    if rows.iter().any(|row| row.is_cold()) {
+        cold::drop_page_cache()?; // better now than after hours that it may not
+    }
     let mut failures = Vec::new();
     for set in &arguments.data {
+        let source = data::prepare(*set, &dir)?;
         let mut bench = Bench {
-            rows: Row::ALL
-                .iter()
-                .copied()
-                .filter(|row| arguments.rows.is_empty() || arguments.rows.contains(row))
-                .collect(),
-            source: data::prepare(*set, &dir)?,
+            rows: rows.clone(),
+            file: data::largest_file(&source)?,
+            source,
+            pattern: set.pattern(),
             contenders: &contenders,
             target: dir.join("restored"),
             key: arguments.key,
@@ -136,6 +141,9 @@ struct Bench<'a> {
     rows: Vec<Row>,
     contenders: &'a [Contender],
     source: PathBuf,
+    pattern: &'static str,
+    /// The file that is dumped.
+    file: PathBuf,
     target: PathBuf,
     key: Key,
     samples: Samples,
@@ -148,17 +156,11 @@ impl Bench<'_> {
         for contender in self.contenders {
             contender.clear()?;
         }
-        for row in Row::ALL {
-            let wanted = self.rows.contains(row);
-            let rounds = match row {
-                _ if wanted => pairs,
-                Row::Backup => 1, // the rows after it need what it makes
-                _ => continue,
-            };
-            for round in 0..rounds {
+        for row in Row::all() {
+            for round in 0..row.rounds(&self.rows, pairs) {
                 self.round(*row, round, &template)?;
             }
-            if !wanted {
+            if !self.rows.contains(row) {
                 self.samples.retain(|(other, _), _| other != row);
             }
         }
@@ -186,57 +188,45 @@ impl Bench<'_> {
             tresor_testkit::mutate(&self.source, round as u64 + 1, 1.0);
         }
         let count = self.contenders.len();
-        for turn in 0..count {
-            let place = (turn + round) % count;
+        for place in (0..count).map(|turn| (turn + round) % count) {
             let contender = &self.contenders[place];
-            contender.before(row, &template.path, &self.source, &self.target)?;
-            rustix::fs::sync();
-            let mut command = contender.command(row, round, &self.source, &self.target);
-            let outcome =
-                measure::measure(&mut command)?.and_then(|sample| self.verify(row, round).map(|()| sample));
+            if !contender.can(row) {
+                continue;
+            }
+            let task = self.task(row, round);
+            let outcome = attempt(contender, &task, &template.path);
+            contender.after(&task)?;
             let told = outcome.as_ref().map_or_else(|e| format!("failed: {e}"), ToString::to_string);
-            eprintln!("{row:>16} {}/{} {told}", round + 1, contender.name());
+            eprintln!("{row:>22} {}/{} {told}", round + 1, contender.name());
             if let Err(wrong) = &outcome {
                 self.failures.push(format!("{row} by {}: {wrong}", contender.name()));
             }
             self.samples.entry((row, place)).or_default().push(outcome.ok());
-            if row == Row::Restore {
-                fs::remove_dir_all(&self.target)?;
-            }
-            if row == Row::Backup && round == 0 {
+            if row.starts_over() && round == 0 {
                 contender.note_size()?;
             }
         }
         Ok(())
     }
 
-    /// Looks once whether a restore brought the data back: a fast program that does nothing must not win.
-    fn verify(&self, row: Row, round: usize) -> Result<(), String> {
-        if row != Row::Restore || round > 0 {
-            return Ok(());
-        }
-        let restored = self.restored_source().ok_or("nothing was restored")?;
-        use tresor_testkit::compare::What;
-        let counts = |what: &What| matches!(what, What::Missing | What::Kind | What::Contents | What::Target);
-        let differences = tresor_testkit::compare_trees(&self.source, &restored);
-        let mut differences = differences.iter().filter(|difference| counts(difference.what()));
-        differences.next().map_or(Ok(()), |difference| Err(format!("the restored data differ: {difference}")))
-    }
-
-    /// Where the source's folder came out: some programs rebuild its whole path, some do not.
-    fn restored_source(&self) -> Option<PathBuf> {
-        let parts: Vec<_> = self.source.iter().skip(1).collect();
-        let candidates =
-            (0..=parts.len()).map(|from| self.target.join(parts[from..].iter().collect::<PathBuf>()));
-        candidates.into_iter().find(|path| path.is_dir() && has_entries_of(path, &self.source))
+    fn task(&self, row: Row, round: usize) -> Task<'_> {
+        let Bench { source, target, pattern, file, .. } = self;
+        Task { row, round, source, target, pattern, file }
     }
 }
 
-/// Whether every name in `source` is also in `folder`.
-fn has_entries_of(folder: &Path, source: &Path) -> bool {
-    fs::read_dir(source).is_ok_and(|list| {
-        list.flatten().all(|entry| folder.join(entry.file_name()).symlink_metadata().is_ok())
-    })
+/// What `task` costs `contender`.
+fn attempt(contender: &Contender, task: &Task<'_>, template: &Path) -> Result<Sample> {
+    contender.before(task, template)?;
+    rustix::fs::sync();
+    if task.row.is_cold() {
+        cold::drop_page_cache()?;
+    }
+    let sample = measure::measure(&mut contender.command(task))??;
+    if task.round == 0 {
+        verify::verify(contender, task)?;
+    }
+    Ok(sample)
 }
 
 /// A repository to copy from, and what keeps it on disk.

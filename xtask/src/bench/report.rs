@@ -83,10 +83,12 @@ fn mebibytes(contender: &Contender) -> f64 {
     contender.repository_bytes() as f64 / f64::from(1 << 20)
 }
 
-/// The medians, or that it failed.
+/// The medians, or that it failed, or that there is no such command.
 fn cell(samples: &[Option<Sample>]) -> String {
-    let Some(good) = samples.iter().copied().collect::<Option<Vec<_>>>().filter(|good| !good.is_empty())
-    else {
+    if samples.is_empty() {
+        return "–".to_owned();
+    }
+    let Some(good) = samples.iter().copied().collect::<Option<Vec<_>>>() else {
         return "**failed**".to_owned();
     };
     let of = |value: fn(&Sample) -> f64| median(good.iter().map(value).collect());
@@ -179,7 +181,12 @@ mod tests {
         ours.push(None);
         assert_eq!(cell(&ours), "**failed**");
         assert_eq!(ratio(&ours, &samples(&[1.0, 1.0])), "–");
-        assert_eq!(cell(&[]), "**failed**");
+    }
+
+    #[test]
+    fn a_row_that_a_peer_cannot_do_stays_empty() {
+        assert_eq!(cell(&[]), "–");
+        assert_eq!(ratio(&samples(&[1.0]), &[]), "–");
     }
 
     #[test]
