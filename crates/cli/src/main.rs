@@ -200,7 +200,8 @@ fn start(
     let session = Session::new(program, global, environment, Arc::clone(ui), cancel.clone())?;
     let ended = verb.run(&session);
     session.tell_traffic();
-    ended
+    // A lock that was refused late is why everything else went wrong.
+    session.gate.refusal().map_or(ended, |refused| Err(refused.into()))
 }
 
 fn style(program: Program, global: &Global, environment: &Environment, verb: &Verb) -> Style {

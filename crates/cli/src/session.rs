@@ -94,7 +94,8 @@ pub(crate) struct Session {
     /// The repositories that were asked something, and how often; a secondary session shares it.
     pub(crate) counted: Arc<Mutex<Vec<Counted>>>,
     extended: Extended,
-    gate: Gate,
+    /// What every call on the repositories passes; a secondary session shares it.
+    pub(crate) gate: Gate,
 }
 
 /// A repository's location and what was asked of it.

@@ -1,8 +1,9 @@
 //! Locks: shared to add, exclusive to remove (format: "Locks").
 //!
 //! A lock is a file that says who uses the repository. It is taken by writing ours between two looks at the
-//! others ([`acquire`]), kept by writing a new one every five minutes, given back by removing it. The types
-//! [`SharedLock`] and [`ExclusiveLock`] are tokens: what removes data asks for the second.
+//! others ([`acquire`]), kept by writing a new one every five minutes, given back by removing it. Work under a shared
+//! lock begins before the second look ([`Early`]). The types [`SharedLock`] and [`ExclusiveLock`] are tokens: what
+//! removes data asks for the second.
 
 mod file;
 mod gate;
@@ -13,11 +14,12 @@ pub use gate::{Gate, Gated};
 
 pub(crate) use file::{Envelope, LockFiles};
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::id::LockId;
 use crate::monitor::{Monitor, Note};
 use crate::time::Zone;
-use keep::Kept;
+use keep::{Early, Kept};
 use std::sync::Arc;
 use std::time::Duration;
 use tresor_backend::Cancel;
@@ -82,7 +84,7 @@ pub struct LockOptions {
     pub retry: Duration,
     /// How long everything takes.
     pub pace: Pace,
-    /// Closed while an overdue lock is refreshed, so that nothing else happens meanwhile.
+    /// Closed while an overdue lock is refreshed, and for changes until a shared lock was looked at again.
     pub gate: Gate,
     /// Set when the lock is lost; when it is set, waiting ends.
     pub cancel: Cancel,
@@ -157,7 +159,7 @@ fn acquire(files: LockFiles, mode: Mode, options: &LockOptions, monitor: &Arc<dy
     let mut waiting = false;
     loop {
         let refused = match try_acquire(&files, mode, options) {
-            Ok(id) => return Kept::new(files, id, mode, options.clone(), Arc::clone(monitor)),
+            Ok(taken) => return Kept::new(files, taken, mode, options.clone(), Arc::clone(monitor)),
             Err(refused @ Error::Locked { .. }) => refused,
             Err(error) => return Err(error),
         };
@@ -177,15 +179,25 @@ fn acquire(files: LockFiles, mode: Mode, options: &LockOptions, monitor: &Arc<dy
 }
 
 /// Looks, writes our lock, waits, looks again: of two that start at once at least one sees the other.
-fn try_acquire(files: &LockFiles, mode: Mode, options: &LockOptions) -> Result<LockId> {
+///
+/// An exclusive holder does nothing until the double check after its own lock is written, and looks then. So if a shared
+/// lock is there within that time after a first look that found no exclusive one, the exclusive holder will find it:
+/// reading may begin, and the second look comes later ([`Early`]; the argument in full is in ADR 17).
+fn try_acquire(files: &LockFiles, mode: Mode, options: &LockOptions) -> Result<(LockId, Option<Early>)> {
+    let (began, double_check) = (clock::since_start(), options.pace.double_check);
     look(files, mode, None, options)?;
     let id = files.save(&options.owner, mode, &options.zone)?;
-    let checked = match options.cancel.sleep(options.pace.double_check) {
+    let (now, free) = (clock::since_start(), began + double_check);
+    // Who would wait for a lock is told so before the command begins.
+    if mode == Mode::Shared && options.retry.is_zero() && now < free {
+        return Ok((id, Some(Early { due: now + double_check, free, doubt: options.gate.doubt() })));
+    }
+    let checked = match options.cancel.sleep(double_check) {
         true => Err(Error::Cancelled),
         false => look(files, mode, Some(id), options),
     };
     match checked {
-        Ok(()) => Ok(id),
+        Ok(()) => Ok((id, None)),
         Err(error) => {
             let _ = files.remove(&id); // the reason for not taking it is what counts; what stays is stale soon
             Err(error)

@@ -64,6 +64,7 @@ impl SecondaryFlags {
         let mut source = Session::new(session.program, global, environment, ui, cancel)?;
         source.called = "source repository";
         source.counted = Arc::clone(&session.counted);
+        source.gate = session.gate.clone();
         Ok(source)
     }
 }

@@ -1,15 +1,20 @@
 //! Keeping a lock: one thread refreshes it, another notices when that was not done in time.
 //!
+//! The first also takes the second look, where a lock was granted before it.
+//!
 //! Two threads, because a refresh may hang for as long as its backend is patient; the watch must not.
 
 use super::file::now;
-use super::{LockFiles, LockOptions, Mode};
+use super::gate::Doubt;
+use super::{LockFiles, LockOptions, Mode, look};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::id::LockId;
 use crate::monitor::{Monitor, Note};
 use crate::time::Time;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tresor_backend::Cancel;
 use tresor_backend::cancel::Reason;
 
@@ -20,9 +25,20 @@ pub(super) struct Kept {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// A lock that was granted before the second look: changes wait for it.
+pub(super) struct Early {
+    /// When the second look is due, as [`clock::since_start`].
+    pub(super) due: Duration,
+    /// Who gives the lock back until then needs no second look.
+    pub(super) free: Duration,
+    /// What keeps changes waiting.
+    pub(super) doubt: Doubt,
+}
+
 struct Keeper {
     files: LockFiles,
     state: Mutex<State>,
+    early: Mutex<Option<Early>>,
     mode: Mode,
     options: LockOptions,
     monitor: Arc<dyn Monitor>,
@@ -38,13 +54,13 @@ struct State {
 impl Kept {
     pub(super) fn new(
         files: LockFiles,
-        id: LockId,
+        (id, early): (LockId, Option<Early>),
         mode: Mode,
         options: LockOptions,
         monitor: Arc<dyn Monitor>,
     ) -> Result<Self> {
         let state = Mutex::new(State { current: Some(id), refreshed: now() });
-        let keeper = Arc::new(Keeper { files, state, mode, options, monitor });
+        let keeper = Arc::new(Keeper { files, state, early: Mutex::new(early), mode, options, monitor });
         // Dropping it gives the lock back, also when a thread cannot be started.
         let mut kept = Kept { keeper, stop: Cancel::new(), threads: Vec::new() };
         kept.start("lock refresh", Keeper::keep)?;
@@ -61,21 +77,23 @@ impl Kept {
     }
 
     pub(super) fn release(mut self) -> Result<()> {
-        self.end()
+        self.stop();
+        self.keeper.conclude();
+        self.keeper.give_back()
     }
 
-    fn end(&mut self) -> Result<()> {
+    fn stop(&mut self) {
         self.stop.set(Reason::Failed);
         for thread in self.threads.drain(..) {
             drop(thread.join()); // it does not panic; if it did, the lock is removed all the same
         }
-        self.keeper.give_back()
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let _ = self.end(); // `release` reports it; here somebody else's error is on its way already
+        self.stop();
+        let _ = self.keeper.give_back(); // `release` reports it; here somebody else's error is on its way already
     }
 }
 
@@ -85,8 +103,31 @@ impl Keeper {
         current.map_or(Ok(()), |id| self.files.remove(&id))
     }
 
+    /// Looks again if the lock was granted before that; fails everything if another is in the way.
+    fn look_again(&self) {
+        let Some(Early { doubt, .. }) = self.early().take() else { return };
+        let ours = self.state().current;
+        if let Err(refused) = look(&self.files, self.mode, ours, &self.options) {
+            doubt.refuse(refused);
+            self.options.cancel.set(Reason::LockLost);
+        }
+    }
+
+    /// Looks again before the lock is given back, unless that comes soon enough after the first look.
+    fn conclude(&self) {
+        if self.early().as_ref().is_some_and(|early| clock::since_start() >= early.free) {
+            self.look_again();
+        }
+    }
+
     /// Refreshes the lock every few minutes, until told to stop.
     fn keep(&self, stop: &Cancel) {
+        let due = self.early().as_ref().map(|early| early.due.saturating_sub(clock::since_start()));
+        match due {
+            Some(due) if stop.sleep(due) => return,
+            Some(_) => self.look_again(),
+            None => {}
+        }
         let mut tried = now();
         while !stop.sleep(self.options.pace.look) {
             let now = now();
@@ -153,6 +194,10 @@ impl Keeper {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn early(&self) -> MutexGuard<'_, Option<Early>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, error: &Error) {

@@ -5,9 +5,10 @@ use super::*;
 use crate::error::Cause;
 use crate::monitor::Problem;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 use tresor_backend::memory::Memory;
-use tresor_backend::{FileKind, FileName, Handle, Id};
+use tresor_backend::{Backend, FileKind, FileName, Handle, Id, Payload};
 
 struct Plain;
 
@@ -74,6 +75,12 @@ impl Setup {
     }
     fn exclusive(&self) -> Result<ExclusiveLock> {
         ExclusiveLock::acquire(self.files.clone(), &self.options, &self.monitor)
+    }
+    /// The same repository for another command.
+    fn again(&self) -> Setup {
+        let (backend, files) = (Arc::clone(&self.backend), self.files.clone());
+        let (notes, monitor) = (Arc::clone(&self.notes), Arc::clone(&self.monitor));
+        Setup { backend, files, options: self.options.clone(), notes, monitor }
     }
     fn count(&self) -> usize {
         self.files.list().unwrap().len()
@@ -207,4 +214,161 @@ fn giving_a_lock_back_does_not_wait_for_the_next_look() {
     let start = Instant::now();
     setup.shared().unwrap().release().unwrap();
     assert!(start.elapsed() < Duration::from_secs(600));
+}
+
+/// An exclusive lock of somebody who is there.
+const THEIRS: &str = r#"{"time":"2026-01-01T00:00:00Z","exclusive":true,"hostname":"there","pid":1}"#;
+
+impl Setup {
+    /// Saves a pack as a command does.
+    fn change(&self) -> tresor_backend::Result<()> {
+        let gated = Gated::new(Arc::clone(&self.backend) as _, self.options.gate.clone());
+        gated.save(FileName::new(FileKind::Pack, Id::from_bytes([7; 32])), &Payload::from(&b"pack"[..]))
+    }
+}
+
+#[test]
+fn work_begins_before_the_second_look_and_changes_wait_for_it() {
+    let mut setup = setup();
+    setup.options.pace.double_check = Duration::from_secs(3600);
+    let lock = setup.shared().unwrap();
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let change = scope.spawn(|| {
+            let changed = setup.change();
+            tell.send(()).unwrap();
+            changed
+        });
+        assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it was not looked at again yet");
+        lock.release().unwrap(); // in less than an hour: nothing to look for
+        change.join().unwrap().unwrap();
+    });
+    assert!(setup.options.gate.refusal().is_none());
+}
+
+#[test]
+fn an_exclusive_lock_found_by_the_second_look_refuses_every_change() {
+    let mut setup = setup();
+    setup.options.pace.double_check = Duration::from_millis(200);
+    let lock = setup.shared().unwrap();
+    setup.plant(THEIRS.as_bytes());
+    assert_eq!(setup.change().unwrap_err().kind(), tresor_backend::ErrorKind::Cancelled);
+    assert_eq!(setup.options.cancel.reason(), Some(tresor_backend::cancel::Reason::LockLost));
+    lock.release().unwrap();
+    assert!(matches!(setup.options.gate.refusal(), Some(Error::Locked { .. })));
+    assert!(setup.options.gate.refusal().is_none(), "it is told once");
+    assert_eq!(setup.count(), 1, "ours is gone");
+}
+
+#[test]
+fn who_gives_a_lock_back_late_has_looked_again() {
+    let mut setup = setup();
+    setup.options.pace.double_check = Duration::from_millis(100);
+    let files = setup.files.clone();
+    let options = setup.options.clone();
+    let (id, early) = try_acquire(&files, Mode::Shared, &options).unwrap();
+    let early = early.map(|early| keep::Early { due: Duration::MAX, ..early });
+    let monitor = Arc::clone(&setup.monitor);
+    let lock = SharedLock(Kept::new(files, (id, early), Mode::Shared, options, monitor).unwrap());
+    setup.plant(THEIRS.as_bytes());
+    std::thread::sleep(Duration::from_millis(101));
+    lock.release().unwrap();
+    assert!(matches!(setup.options.gate.refusal(), Some(Error::Locked { .. })));
+}
+
+/// A backend on which another program takes an exclusive lock while ours is being saved.
+struct Slow(Arc<Memory>);
+
+impl Backend for Slow {
+    fn capabilities(&self) -> tresor_backend::Capabilities {
+        self.0.capabilities()
+    }
+    fn location(&self) -> String {
+        self.0.location()
+    }
+    fn create(&self) -> tresor_backend::Result<()> {
+        self.0.create()
+    }
+    fn save(&self, file: FileName, payload: &Payload<'_>) -> tresor_backend::Result<()> {
+        use sha2::Digest;
+        let theirs = FileName::new(FileKind::Lock, Id::from_bytes(sha2::Sha256::digest(THEIRS).into()));
+        self.0.plant(theirs, THEIRS.as_bytes());
+        std::thread::sleep(Duration::from_millis(21));
+        self.0.save(file, payload)
+    }
+    fn load(
+        &self,
+        file: FileName,
+        range: tresor_backend::ByteRange,
+        into: &mut Vec<u8>,
+    ) -> tresor_backend::Result<()> {
+        self.0.load(file, range, into)
+    }
+    fn load_whole(&self, file: FileName, at_most: u64, into: &mut Vec<u8>) -> tresor_backend::Result<()> {
+        self.0.load_whole(file, at_most, into)
+    }
+    fn stat(&self, file: FileName) -> tresor_backend::Result<u64> {
+        self.0.stat(file)
+    }
+    fn list(
+        &self,
+        kind: FileKind,
+        each: &mut dyn FnMut(tresor_backend::Listed) -> tresor_backend::Result<()>,
+    ) -> tresor_backend::Result<()> {
+        self.0.list(kind, each)
+    }
+    fn remove(&self, file: FileName) -> tresor_backend::Result<()> {
+        self.0.remove(file)
+    }
+}
+
+#[test]
+fn a_lock_that_took_long_to_write_is_good_after_the_second_look_only() {
+    let mut setup = setup();
+    setup.options.pace.double_check = Duration::from_millis(20);
+    let slow = Handle::new(Arc::new(Slow(Arc::clone(&setup.backend))) as _);
+    setup.files = LockFiles::new(slow.locks(), Arc::new(Plain));
+    assert!(matches!(setup.shared(), Err(Error::Locked { .. })));
+    assert!(setup.change().is_ok(), "no doubt is left behind");
+}
+
+#[test]
+fn readers_and_an_exclusive_holder_never_meet() {
+    let mut setup = setup();
+    setup.options.pace.double_check = Duration::from_millis(20);
+    let (inside, met, exclusive) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let until = Instant::now() + Duration::from_secs(2);
+    let read = |number: u64| {
+        while Instant::now() < until {
+            let mut setup = setup.again();
+            (setup.options.gate, setup.options.cancel) = (Gate::default(), Cancel::new());
+            if let Ok(lock) = setup.shared() {
+                inside.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(number * 7));
+                inside.fetch_sub(1, Ordering::SeqCst);
+                drop(lock);
+            }
+            std::thread::sleep(Duration::from_millis(number * 11));
+        }
+    };
+    let remove = || {
+        while Instant::now() < until {
+            if let Ok(lock) = setup.exclusive() {
+                exclusive.fetch_add(1, Ordering::SeqCst);
+                met.fetch_add(inside.load(Ordering::SeqCst), Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(5));
+                met.fetch_add(inside.load(Ordering::SeqCst), Ordering::SeqCst);
+                drop(lock);
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    };
+    std::thread::scope(|scope| {
+        for number in 1..4 {
+            scope.spawn(move || read(number));
+        }
+        scope.spawn(remove);
+    });
+    assert!(exclusive.load(Ordering::SeqCst) > 0, "there was a race");
+    assert_eq!(met.load(Ordering::SeqCst), 0);
 }
