@@ -83,6 +83,8 @@ pub struct Capabilities {
     pub atomic_replace: bool,
     /// Whether a listing tells of every file that can be loaded, even if the server died while saving it.
     pub lists_all: bool,
+    /// Whether a request costs no more than a system call, so that many small ones are as good as a large one.
+    pub near: bool,
     /// How long to wait for a file that has to be brought back from an archive before it can be loaded;
     /// nothing if none has to, or we are not to pay for that.
     pub archive: Option<Duration>,

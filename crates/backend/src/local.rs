@@ -10,10 +10,10 @@ use crate::{
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{DirBuilder, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -162,6 +162,7 @@ impl Backend for Local {
             connections: self.connections.get(),
             atomic_replace: true,
             lists_all: true,
+            near: true,
             archive: None,
         }
     }
@@ -275,12 +276,16 @@ fn regular_size(stat: &rustix::fs::Stat) -> io::Result<u64> {
 }
 
 /// Reads a range that the file was seen to have, so that the memory it takes is no surprise.
-fn read(file: &File, range: ByteRange, into: &mut Vec<u8>) -> io::Result<()> {
-    let length = usize::try_from(range.length).map_err(io::Error::other)?;
-    if into.capacity() < length {
-        *into = vec![0; length]; // comes zeroed from the system, which `resize` would do by hand
-    } else {
-        into.resize(length, 0);
+fn read(mut file: &File, range: ByteRange, into: &mut Vec<u8>) -> io::Result<()> {
+    into.reserve_exact(usize::try_from(range.length).map_err(io::Error::other)?);
+    if range.offset > 0 {
+        file.seek(SeekFrom::Start(range.offset))?;
     }
-    file.read_exact_at(into, range.offset).inspect_err(|_| into.clear())
+    // Unlike `resize` and `read_exact_at`, this writes no zeros first.
+    let read = file.take(range.length).read_to_end(into);
+    let all = read.and_then(|read| match read as u64 == range.length {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    });
+    all.inspect_err(|_| into.clear())
 }

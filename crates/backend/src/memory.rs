@@ -14,7 +14,13 @@ pub struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self::with(Capabilities { connections: 2, atomic_replace: true, lists_all: true, archive: None })
+        Self::with(Capabilities {
+            connections: 2,
+            atomic_replace: true,
+            lists_all: true,
+            near: true,
+            archive: None,
+        })
     }
 }
 

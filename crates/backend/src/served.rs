@@ -65,6 +65,7 @@ impl<S: Served> Backend for S {
             connections: self.connections().get(),
             atomic_replace: S::ATOMIC_REPLACE,
             lists_all: S::LISTS_ALL,
+            near: false,
             archive: self.archive(),
         }
     }

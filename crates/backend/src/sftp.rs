@@ -301,7 +301,13 @@ fn content(limit: u64) -> u32 {
 impl Backend for Sftp {
     fn capabilities(&self) -> Capabilities {
         let atomic_replace = self.replaces.load(Ordering::Relaxed);
-        Capabilities { connections: self.connections.get(), atomic_replace, lists_all: true, archive: None }
+        Capabilities {
+            connections: self.connections.get(),
+            atomic_replace,
+            lists_all: true,
+            near: false,
+            archive: None,
+        }
     }
 
     fn location(&self) -> String {

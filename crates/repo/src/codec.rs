@@ -60,6 +60,82 @@ impl Encoder {
     }
 }
 
+/// Blobs shorter than this are compressed without a look at samples.
+const LONG: usize = 256 * 1024;
+/// Samples of a long blob: groups of four, each compressed for itself.
+const GROUPS: usize = 4;
+const SAMPLES_OF_GROUP: usize = 4;
+const SAMPLE: usize = 4096;
+
+impl Encoder {
+    /// Whether samples of a long blob, spread over all of it, say that compressing it would gain nothing.
+    ///
+    /// Costs a small part of what compressing costs; short blobs are never found incompressible.
+    pub fn finds_incompressible(&mut self, plain: &[u8], scratch: &mut Vec<u8>) -> bool {
+        if plain.len() < LONG {
+            return false;
+        }
+        let distance = (plain.len() - SAMPLE) / (GROUPS * SAMPLES_OF_GROUP - 1);
+        let mut samples = [0; SAMPLES_OF_GROUP * SAMPLE];
+        (0..GROUPS).all(|group| {
+            for (number, sample) in samples.chunks_exact_mut(SAMPLE).enumerate() {
+                let start = (group * SAMPLES_OF_GROUP + number) * distance;
+                sample.copy_from_slice(&plain[start..start + SAMPLE]);
+            }
+            scratch.clear();
+            self.encode(&samples, scratch);
+            scratch.len() >= samples.len()
+        })
+    }
+}
+
+/// Content of a block: the most that the format allows (RFC 8878, 3.1.1.2.4).
+const BLOCK: usize = 128 * 1024;
+/// What a block begins with.
+const BLOCK_HEADER: usize = 3;
+/// What a frame begins with that says how long its content is, in four bytes.
+const FRAME_HEADER: usize = 10;
+
+/// A frame that holds its content as it is, in parts that follow each other.
+///
+/// Source: RFC 8878, 3.1.1: magic number, descriptor (content size in four bytes, no checksum), a window of one block,
+/// the content's size, then raw blocks.
+pub struct RawFrame {
+    header: [u8; FRAME_HEADER],
+    /// Of a full block that is not the last one, then of the last one.
+    blocks: [[u8; BLOCK_HEADER]; 2],
+}
+
+impl RawFrame {
+    /// A frame for content of this length, which is not empty.
+    pub fn new(length: u32) -> Self {
+        const RAW: u32 = 0 << 1;
+        let mut header = [0x28, 0xb5, 0x2f, 0xfd, 0x80, (BLOCK.ilog2() as u8 - 10) << 3, 0, 0, 0, 0];
+        header[6..].copy_from_slice(&length.to_le_bytes());
+        let block = |length: u32, last: u32| {
+            let [a, b, c, _] = (length << 3 | RAW | last).to_le_bytes();
+            [a, b, c]
+        };
+        let full = BLOCK as u32;
+        let last = length - (length - 1) / full * full;
+        RawFrame { header, blocks: [block(full, 0), block(last, 1)] }
+    }
+
+    /// How long the frame is in bytes.
+    pub fn length(plain: usize) -> usize {
+        FRAME_HEADER + plain.div_ceil(BLOCK) * BLOCK_HEADER + plain
+    }
+
+    /// All of it, with `plain`, which has the length it was made for.
+    pub fn parts<'a>(&'a self, plain: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let last = plain.len().div_ceil(BLOCK) - 1;
+        let blocks = plain.chunks(BLOCK).enumerate();
+        let blocks =
+            blocks.flat_map(move |(number, block)| [&self.blocks[usize::from(number == last)], block]);
+        std::iter::once(&self.header[..]).chain(blocks)
+    }
+}
+
 /// The bytes are no zstd data, or hold more than was allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot decompress: {0}")]
@@ -204,6 +280,41 @@ mod tests {
                 encoder.encode(&sample(length), &mut frame);
                 assert_eq!(decode(&frame[7..], length as u64).unwrap(), sample(length));
             }
+        }
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 7_u64;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..length).map(next).collect()
+    }
+
+    #[test]
+    fn a_raw_frame_comes_back() {
+        for length in [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 5] {
+            let plain = noise(length);
+            let frame = RawFrame::new(length as u32).parts(&plain).collect::<Vec<_>>().concat();
+            assert_eq!(frame.len(), RawFrame::length(length));
+            assert!(decode(&frame, length as u64).unwrap() == plain, "{length}");
+            let packed = packed(&plain).len();
+            assert!(length < LONG || frame.len() <= packed + 1, "a window more than zstd writes: {packed}");
+        }
+    }
+
+    #[test]
+    fn samples_tell_noise_from_what_is_worth_compressing() {
+        let (mut encoder, mut scratch) = (Encoder::new(Compression::Auto), Vec::new());
+        let mut found = |plain: &[u8]| encoder.finds_incompressible(plain, &mut scratch);
+        assert!(found(&noise(LONG)) && found(&noise(8 << 20)) && found(&noise(1_234_567)));
+        assert!(!found(&noise(LONG - 1)), "short");
+        assert!(!found(&sample(1 << 20)));
+        for at in 0..16 {
+            let mut mixed = noise(1 << 20);
+            mixed[at * (1 << 16)..(at + 1) * (1 << 16)].copy_from_slice(&sample(1 << 16));
+            assert!(!found(&mixed), "a sixteenth that compresses, at {at}");
         }
     }
 

@@ -74,7 +74,10 @@ impl<R: Right> Repository<R> {
     }
 
     fn loader_within(&self, memory: u64) -> Loader<'_, R> {
-        let at_most = requests::at_most(memory, self.parallel_loads());
+        let at_most = match self.handle.capabilities().near {
+            true => requests::NEAR,
+            false => requests::at_most(memory, self.parallel_loads()),
+        };
         let (buffers, single) = (Buffers::default(), Vec::new());
         Loader { repository: self, decoder: Decoder::new(), at_most, buffers, single }
     }

@@ -99,8 +99,13 @@ mod tests {
                 && (1..=refused)
                     .contains(&(tried.fetch_add(1, Ordering::Relaxed) + u32::from(atomic_replace)))
         };
-        let inner =
-            Memory::with(Capabilities { connections: 2, atomic_replace, lists_all: true, archive: None });
+        let inner = Memory::with(Capabilities {
+            connections: 2,
+            atomic_replace,
+            lists_all: true,
+            near: false,
+            archive: None,
+        });
         let backend = Arc::new(Refusing { inner, refuse });
         let repository = repository(&backend, version, |_| ());
         let mut stored = Vec::new();

@@ -37,7 +37,13 @@ fn bench(plan: Plan) -> Bench {
 
 /// A storage that refuses to replace files, and so shows what was left by a failed save.
 fn plain() -> Memory {
-    Memory::with(Capabilities { connections: 2, atomic_replace: false, lists_all: true, archive: None })
+    Memory::with(Capabilities {
+        connections: 2,
+        atomic_replace: false,
+        lists_all: true,
+        near: false,
+        archive: None,
+    })
 }
 
 const LOST: ErrorKind = ErrorKind::Temporary;

@@ -24,6 +24,7 @@ fn memory_conforms() {
             connections: 1,
             atomic_replace: false,
             lists_all: true,
+            near: true,
             archive: None,
         }))
     });
@@ -69,6 +70,7 @@ fn retries_over_a_faulty_storage_conform() {
                     connections: 4,
                     atomic_replace,
                     lists_all: true,
+                    near: true,
                     archive: None,
                 });
                 let faulty = Faulty::new(memory, Plan::random(seed, 4, faults)).with_clock(clock.clone());

@@ -61,11 +61,22 @@ impl Key {
 
     /// Appends nonce ‖ ciphertext ‖ tag of `plain` to `out`, with a fresh random nonce.
     pub(crate) fn seal(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.seal_parts([plain], plain.len(), out)
+    }
+
+    /// Seals these parts as if they were one piece, of `length` bytes if that is known.
+    pub(crate) fn seal_parts<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let nonce: Nonce = random::bytes()?;
         if is_zero(&nonce) {
             return Err(Error::Random { source: "the generator gave nothing but zeros".into() });
         }
-        self.seal_with(&nonce, plain, out);
+        out.reserve(length + OVERHEAD);
+        self.seal_with(&nonce, parts, out);
         Ok(())
     }
 
@@ -92,22 +103,21 @@ impl Key {
         Ok(text)
     }
 
-    fn seal_with(&self, nonce: &Nonce, plain: &[u8], out: &mut Vec<u8>) {
-        out.reserve(plain.len() + OVERHEAD);
+    fn seal_with<'a>(&self, nonce: &Nonce, parts: impl IntoIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
         out.extend_from_slice(nonce);
-        let mut stream = self.stream(nonce);
-        let mut mac = self.mac(nonce);
-        let mut pieces = plain.chunks_exact(PIECE);
-        for piece in &mut pieces {
-            let start = out.len();
-            out.extend_from_slice(piece);
-            stream.apply_keystream(&mut out[start..]);
-            mac.update(Block::slice_as_chunks(&out[start..]).0);
+        let (mut stream, mut mac, mut done) = (self.stream(nonce), self.mac(nonce), out.len());
+        for mut part in parts {
+            while out.len() + part.len() >= done + PIECE {
+                let (now, later) = part.split_at(done + PIECE - out.len());
+                out.extend_from_slice(now);
+                stream.apply_keystream(&mut out[done..]);
+                mac.update(Block::slice_as_chunks(&out[done..]).0);
+                (part, done) = (later, out.len());
+            }
+            out.extend_from_slice(part);
         }
-        let start = out.len();
-        out.extend_from_slice(pieces.remainder());
-        stream.apply_keystream(&mut out[start..]);
-        let tag = finish(mac, &out[start..]);
+        stream.apply_keystream(&mut out[done..]);
+        let tag = finish(mac, &out[done..]);
         out.extend_from_slice(&tag);
     }
 
@@ -161,7 +171,7 @@ mod tests {
 
     fn sealed(nonce: &Nonce, plain: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        key().seal_with(nonce, plain, &mut out);
+        key().seal_with(nonce, [plain], &mut out);
         out
     }
 
@@ -207,6 +217,18 @@ mod tests {
             key().open(&sealed, &mut opened).unwrap();
             assert_eq!(opened[6..], plain[..length]);
             assert_eq!(key().open_in_place(&mut sealed).unwrap(), &plain[..length]);
+        }
+    }
+
+    #[test]
+    fn parts_are_sealed_as_one_piece() {
+        let nonce = [3; NONCE];
+        let plain: Vec<u8> = (0..4 * PIECE + 5).map(|i| (i * 31 / 7) as u8).collect();
+        let whole = sealed(&nonce, &plain);
+        for size in [1, 3, 15, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, plain.len()] {
+            let mut out = b"before".to_vec();
+            key().seal_with(&nonce, plain.chunks(size).chain([&[][..]]), &mut out);
+            assert!(out[6..] == whole, "parts of {size}");
         }
     }
 

@@ -11,6 +11,10 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 /// No budget is so small that requests must be smaller.
 const SMALLEST: u64 = 4 * 1024 * 1024;
 
+/// Largest request for several blobs where a request costs next to nothing: what came is still in the processor's
+/// cache when it is opened.
+pub(super) const NEAR: u64 = 512 * 1024;
+
 /// Largest request for several blobs, when `workers` share `memory` bytes for what they load.
 pub(super) fn at_most(memory: u64, workers: usize) -> u64 {
     (memory / workers.max(1) as u64).clamp(SMALLEST, LARGEST)

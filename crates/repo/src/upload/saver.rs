@@ -1,7 +1,7 @@
 //! One worker's way into an upload: hash → claim → compress → seal → verify → pack, or less.
 
 use crate::blob::{BlobHandle, BlobKind};
-use crate::codec::{Compression, Decoder, Encoder};
+use crate::codec::{Compression, Decoder, Encoder, RawFrame};
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::load::{Found, Stored};
@@ -165,6 +165,12 @@ impl<'a> BlobSaver<'a> {
         self.sealed.clear();
         if !compress {
             return self.upload.key.seal(plain, &mut self.sealed);
+        }
+        if self.encoder.finds_incompressible(plain, &mut self.first) {
+            let length = u32::try_from(plain.len()).map_err(|_| too_large(BlobKind::Data, plain.len()))?;
+            let frame = RawFrame::new(length);
+            let parts = frame.parts(plain);
+            return self.upload.key.seal_parts(parts, RawFrame::length(plain.len()), &mut self.sealed);
         }
         self.first.clear();
         self.encoder.encode(plain, &mut self.first);
