@@ -128,8 +128,11 @@ fn a_full_server_is_told_at_once_and_with_room_the_next_run_succeeds() {
     let location = format!("sftp:unused:{}/repo", small.0.path().display());
     let tresor = Client::tresor(env!("CARGO_BIN_EXE_tresor"), location);
     let option = format!("sftp.command={}", servers::sftp_server().display());
-    let words =
-        |words: &[&str]| ["-o", &option].iter().chain(words).map(ToString::to_string).collect::<Vec<_>>();
+    // One after the other: what one save frees when it fails would be room for another.
+    let one = "sftp.connections=1";
+    let words = |words: &[&str]| {
+        ["-o", &option, "-o", one].iter().chain(words).map(ToString::to_string).collect::<Vec<_>>()
+    };
     tresor.ok(words(&["init"]));
     let noise = Random::new(3).bytes(30 << 20);
     let backup = words(&["backup", "--stdin", "--pack-size", "4"]);
