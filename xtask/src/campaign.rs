@@ -76,6 +76,15 @@ enum Campaign {
         #[arg(long)]
         tresor: Option<PathBuf>,
     },
+    /// Backs up random histories with and without the files cache; there must be no difference.
+    FilesCache {
+        /// How many histories of six backups are tried.
+        #[arg(long, default_value_t = 10_000)]
+        histories: u64,
+        /// What the histories follow from: this number and those after it.
+        #[arg(long, default_value_t = 1000)]
+        seed: u64,
+    },
     /// Breaks repositories in every way and lets restic and tresor repair them; tresor must save as much.
     Broken {
         /// How many repositories are broken in several ways at once, beside those broken in one.
@@ -103,10 +112,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Campaign::Clients { tresor } => clients::run(&bench::program(tresor.as_deref())?),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
+        Campaign::FilesCache { histories, seed } => files_cache(*histories, *seed),
         Campaign::Broken { mixed, seed, slice, jobs, tresor } => {
             broken(*mixed, *seed, (*slice, *jobs), tresor.as_deref())
         }
     }
+}
+
+/// The slice of `./test` is one test, which takes more histories if it is asked to.
+fn files_cache(histories: u64, seed: u64) -> Result<()> {
+    let test = "files_cache::random_histories_are_the_same_with_and_without";
+    let status = std::process::Command::new("cargo")
+        .args(["test", "--package", "tresor-snapshot", "--test", "it", test])
+        .env("TRESOR_HISTORIES", histories.to_string())
+        .env("TRESOR_SEED", seed.to_string())
+        .status()?;
+    if status.success() { Ok(()) } else { Err("a history differs: see above".into()) }
 }
 
 /// Every round breaks a copy of its own.

@@ -27,6 +27,7 @@ pub mod repository;
 #[cfg(test)]
 mod testing;
 pub mod keys;
+pub mod local;
 pub mod budget;
 pub mod pack;
 pub mod index;

@@ -162,6 +162,9 @@ pub enum Error {
     /// A file seems unchanged, but not all of its blobs are stored.
     #[error("parts of it are not in the repository's index; storing the file again")]
     MissingContent,
+    /// The files cache names a tree that cannot be read; without it, the backup goes on.
+    #[error("the files cache names a tree that cannot be read")]
+    FilesCache,
     /// A tree holds what we do not know or would write in another way, so that a new one would lose it.
     #[error("cannot encode tree at {path} without losing information")]
     LossyTree {

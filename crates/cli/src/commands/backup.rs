@@ -59,6 +59,9 @@ pub(crate) struct Args {
     /// Make the repository first if there is none
     #[arg(long)]
     init: bool,
+    /// Compare everything with the parent, also folders that look as the last backup saw them
+    #[arg(long)]
+    no_files_cache: bool,
     /// Do not estimate the size beforehand
     #[arg(long)]
     no_scan: bool,

@@ -10,7 +10,7 @@ use tresor_repo::Repository;
 use tresor_repo::lock::{Gate, LockOptions, Owner, Pace};
 use tresor_repo::monitor::{Monitor, Silent};
 use tresor_repo::time::{Time, Zone};
-use tresor_snapshot::backup::{BackupOptions, Files, Source, SourceFilter, backup};
+use tresor_snapshot::backup::{BackupOptions, Files, FilesCacheUse, Source, SourceFilter, backup};
 use tresor_testkit::crash::LastWrite;
 use tresor_testkit::{CrashBackend, Random, Spec, generate};
 
@@ -36,8 +36,13 @@ fn run(scene: &Scene, backend: Arc<CrashBackend<Local>>) -> Result<(), tresor_sn
     let index = repository.load_index(&Silent)?;
     let (current, targets) = (scene.join(""), ["source".into()]);
     let filter = SourceFilter::default();
-    let source =
-        Source::Files(Files { current: &current, targets: &targets, filter: &filter, estimate: false });
+    let source = Source::Files(Files {
+        current: &current,
+        targets: &targets,
+        filter: &filter,
+        estimate: false,
+        files_cache: FilesCacheUse::Full,
+    });
     backup(
         &repository,
         &index,

@@ -114,3 +114,31 @@ fn a_changed_source_is_stored_alike_upon_each_others_snapshots() {
     ours.restores(&ours.restic, "latest", source.path());
     theirs.restores(&theirs.tresor, "latest", source.path());
 }
+
+/// Long enough for what was changed to be settled: only then the files cache remembers it.
+fn settle() {
+    std::thread::sleep(std::time::Duration::from_secs(4));
+}
+
+#[test]
+fn what_the_files_cache_remembers_is_stored_as_restic_stores_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = generate(folder.path().join("source"), 5, &Spec { files: 300, ..Spec::default() });
+    settle();
+    let (ours, theirs) = both_back_up(2, &[], &source);
+    for round in 0..3 {
+        if round > 0 {
+            mutate(source.path(), round, 3.0);
+            settle();
+        }
+        back_up(&ours.tresor, &[], &source);
+        back_up(&theirs.restic, &[], &source);
+        assert_eq!(ours.newest_tree(), theirs.newest_tree(), "round {round}");
+    }
+    let files = std::fs::read_dir(ours.tresor.home()).unwrap().count();
+    assert!(files > 0, "there is a cache");
+    back_up(&ours.tresor, &["--no-files-cache"], &source);
+    assert_eq!(ours.newest_tree(), theirs.newest_tree());
+    ours.is_whole();
+    ours.restores(&ours.restic, "latest", source.path());
+}

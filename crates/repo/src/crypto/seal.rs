@@ -7,8 +7,10 @@ use aes::cipher::{BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipher};
 use aes::{Aes128Enc, Aes256Enc};
 use ctr::cipher::StreamCipherCoreWrapper;
 use ctr::{CtrCore, flavors};
+use hkdf::Hkdf;
 use poly1305::universal_hash::UniversalHash;
 use poly1305::{Block, Poly1305};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -52,6 +54,16 @@ impl Key {
         let mut secret = Zeroizing::new([0; KEY_BYTES]);
         random::fill(secret.as_mut())?;
         Key::new(&secret).map_err(|source| Error::Random { source: source.into() })
+    }
+
+    /// A key for another purpose, named by `label`: whoever has it learns nothing of this one.
+    ///
+    /// Source: HKDF-SHA256 (RFC 5869) without salt, over all the bytes of this key.
+    pub(crate) fn derived(&self, label: &str) -> Result<Self, UnusableKey> {
+        let mut secret = Zeroizing::new([0; KEY_BYTES]);
+        let expanded = Hkdf::<Sha256>::new(None, &self.secret[..]).expand(label.as_bytes(), &mut secret[..]);
+        expanded.expect("HKDF gives up to 255 hashes");
+        Key::new(&secret)
     }
 
     /// The bytes it was made from; for key files only.
@@ -230,6 +242,17 @@ mod tests {
             key().seal_with(&nonce, plain.chunks(size).chain([&[][..]]), &mut out);
             assert!(out[6..] == whole, "parts of {size}");
         }
+    }
+
+    #[test]
+    fn a_derived_key_is_another_for_each_label() {
+        let (one, two) = (key().derived("one").unwrap(), key().derived("two").unwrap());
+        assert_eq!(one.secret(), key().derived("one").unwrap().secret());
+        assert!(one.secret() != two.secret() && one.secret() != key().secret());
+        let mut sealed = Vec::new();
+        one.seal(b"text", &mut sealed).unwrap();
+        assert!(two.open_in_place(&mut sealed.clone()).is_err());
+        assert_eq!(one.open_in_place(&mut sealed).unwrap(), b"text");
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub struct Index {
 
 impl Index {
     /// The index files that were merged, sorted.
-    pub(crate) fn files(&self) -> &[IndexId] {
+    pub fn files(&self) -> &[IndexId] {
         &self.files
     }
 

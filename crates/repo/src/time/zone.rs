@@ -81,6 +81,11 @@ impl Zone {
         self.inner.name.as_deref()
     }
 
+    /// Every change of the offset until 2200, and the offset in seconds east of UTC from then on; the first is for ever before.
+    pub fn transitions(&self) -> impl Iterator<Item = (i64, i32)> + '_ {
+        std::iter::once((i64::MIN, self.inner.first)).chain(self.inner.transitions.iter().copied())
+    }
+
     /// The instant as this zone's clock shows it.
     pub fn local(&self, seconds: i64, nanoseconds: u32) -> Time {
         let time = Time::utc(seconds, nanoseconds);

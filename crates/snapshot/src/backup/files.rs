@@ -59,6 +59,7 @@ impl<R: Right> Worker<'_, R> {
         let mut attributes = Vec::new();
         if let Err(cause) = self.attributes.of_open(&file, metadata.device, &mut attributes) {
             self.problem_here("read extended attributes of", cause);
+            scanned.folder.has_a_flaw();
         }
         attach(&mut node, attributes);
         Ok((file, node))

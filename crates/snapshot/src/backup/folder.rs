@@ -1,10 +1,13 @@
 //! Directories whose nodes are being collected, each until its tree can be saved.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tresor_repo::BlobId;
+
 use super::place::Place;
+use super::view::Digested;
 use crate::node::Node;
 
 /// A directory whose nodes are being collected.
@@ -12,51 +15,98 @@ pub(super) struct Folder {
     pub(super) place: Arc<Place>,
     /// The directory above, and this one's slot in it; none for the root.
     pub(super) above: Option<(Arc<Folder>, usize)>,
-    /// The directory's own node; none for the root.
-    pub(super) node: Mutex<Option<Node>>,
-    /// The parent snapshot's node of the same path.
+    /// The parent snapshot's node of the same path, if there is one and it was read.
     pub(super) previous: Option<Box<Node>>,
-    /// The nodes; a slot stays empty if its entry could not be read.
-    pub(super) slots: Mutex<Vec<Option<Node>>>,
+    /// Whether its tree was known without reading it.
+    pub(super) was_known: bool,
+    /// What it looks like, if that may be remembered.
+    pub(super) view: Option<Digested>,
+    content: Mutex<Inside>,
+    /// Whether a node lacks something that could not be read.
+    flawed: AtomicBool,
     /// Slots to be filled, and one more until the scan is over.
     left: AtomicUsize,
     pub(super) started: Instant,
 }
 
+/// What a directory holds.
+pub(super) enum Inside {
+    /// What it held in the parent snapshot, as far as is known.
+    Known {
+        /// Its tree there.
+        tree: BlobId,
+        /// How many nodes that has.
+        entries: usize,
+    },
+    /// These nodes.
+    Nodes {
+        /// The directory's own node; none for the root, and if it is that of the parent snapshot.
+        own: Option<Box<Node>>,
+        /// The nodes; a slot stays empty if its entry could not be read.
+        slots: Vec<Option<Node>>,
+    },
+}
+
+impl Inside {
+    /// The nodes, if it is more than known.
+    pub(super) fn slots(&mut self) -> Option<&mut Vec<Option<Node>>> {
+        match self {
+            Inside::Known { .. } => None,
+            Inside::Nodes { slots, .. } => Some(slots),
+        }
+    }
+}
+
 impl Folder {
     /// The root, with the nodes that are there already and `left` slots to be filled.
     pub(super) fn root(place: Arc<Place>, slots: Vec<Option<Node>>, left: usize) -> Folder {
-        Folder::with(None, place, None, None, slots, left)
+        Folder::with(None, place, Inside::Nodes { own: None, slots }, None, left)
     }
 
-    /// A directory with its own `node`, to be put into a slot of the one above.
+    /// A directory that belongs into a slot of the one above.
     pub(super) fn new(
         above: (Arc<Folder>, usize),
         place: Arc<Place>,
-        node: Node,
+        content: Inside,
         previous: Option<Box<Node>>,
-        slots: Vec<Option<Node>>,
         left: usize,
     ) -> Folder {
-        Folder::with(Some(above), place, Some(node), previous, slots, left)
+        Folder::with(Some(above), place, content, previous, left)
     }
 
     fn with(
         above: Option<(Arc<Folder>, usize)>,
         place: Arc<Place>,
-        node: Option<Node>,
+        content: Inside,
         previous: Option<Box<Node>>,
-        slots: Vec<Option<Node>>,
         left: usize,
     ) -> Folder {
-        let (node, slots) = (Mutex::new(node), Mutex::new(slots));
-        let left = AtomicUsize::new(left + 1);
-        Folder { place, above, node, previous, slots, left, started: Instant::now() }
+        Folder {
+            place,
+            above,
+            previous,
+            was_known: matches!(content, Inside::Known { .. }),
+            view: None,
+            content: Mutex::new(content),
+            flawed: AtomicBool::new(false),
+            left: AtomicUsize::new(left + 1),
+            started: Instant::now(),
+        }
     }
 
-    /// Fills a slot; an empty node leaves the entry out.
-    pub(super) fn put(&self, slot: usize, node: Option<Node>) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)[slot] = node;
+    /// What it holds by now.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that a node lacks something: the directory must be read again the next time.
+    pub(super) fn has_a_flaw(&self) {
+        self.flawed.store(true, Ordering::Relaxed);
+    }
+
+    /// What it looks like, if its nodes hold everything.
+    pub(super) fn settled_view(&self) -> Option<Digested> {
+        self.view.filter(|_| !self.flawed.load(Ordering::Relaxed))
     }
 
     /// Whether this was the last thing that was missing.

@@ -36,6 +36,8 @@ pub(super) struct FolderJob {
     pub(super) disk_name: Option<Box<[u8]>>,
     /// The parent snapshot's node of the same path.
     pub(super) previous: Option<Box<Node>>,
+    /// Whether that was not read, because the directory above looks as the last backup saw it.
+    pub(super) above_is_known: bool,
     /// If targets lead through it: where to.
     pub(super) passage: Option<Branch>,
     /// The device that all in it should be on.

@@ -13,13 +13,16 @@ mod place;
 mod source;
 mod estimate;
 mod nodes;
+mod view;
 mod parent;
+mod files_cache;
 mod content;
 mod window;
 mod folder;
 mod jobs;
 mod order;
 mod worker;
+mod known;
 mod trees;
 mod files;
 mod scan;
@@ -27,7 +30,7 @@ mod stream;
 
 pub use exclude::{SourceFilter, TagFile};
 pub use monitor::{Added, BackupMonitor, Change, FinishedItem};
-pub use options::{BackupOptions, BackupReport, Files, Source, Stream};
+pub use options::{BackupOptions, BackupReport, Files, FilesCacheUse, Source, Stream};
 pub use targets::{absolute, clean};
 
 use std::num::NonZero;
@@ -42,10 +45,11 @@ use tresor_repo::upload::{Upload, Uploaded};
 use tresor_repo::{BlobId, Cancel, Repository, clock};
 
 use crate::error::{Error, Result};
-use crate::fs::bytes_of_path;
+use crate::fs::{Accounts, bytes_of_path};
 use crate::gojson;
 use crate::snapshot::{Snapshot, SnapshotSummary};
 use estimate::estimate;
+use files_cache::FilesCache;
 use order::Job;
 use targets::Layout;
 use worker::{Counts, Run, Worker};
@@ -69,35 +73,63 @@ pub fn backup<R: MayAppend>(
 ) -> Result<BackupReport> {
     let start = now(options);
     let paths = source.paths();
-    let ((tree, counts), uploaded) = repository
-        .upload(index, |upload| read_source(repository, index, upload, source, options, monitor))?;
+    let accounts = Accounts::default();
+    let mut files_cache = match &source {
+        Source::Files(files) => {
+            FilesCache::open(repository, index, (&paths, files.files_cache), options, &accounts)
+        }
+        Source::Stream(_) => None,
+    };
+    let ((tree, counts), uploaded) = repository.upload(index, |upload| {
+        let read = |source, files_cache: Option<&FilesCache>| {
+            read_source(repository, (index, upload), source, options, (files_cache, &accounts), monitor)
+        };
+        match source {
+            Source::Stream(_) => read(source, None),
+            Source::Files(files) => match read(source, files_cache.as_ref()) {
+                Err(Error::FilesCache) => {
+                    // From the start, and what was told is told again: it happens where the repository is damaged.
+                    files_cache = None;
+                    read(Source::Files(files), None)
+                }
+                outcome => outcome,
+            },
+        }
+    })?;
     let summary = summary(&counts, &uploaded, start, now(options));
     let problems = counts.problems.load(Ordering::Relaxed);
 
     let is_unchanged = options.parent.is_some_and(|(_, parent_tree)| parent_tree == tree);
-    if options.skip_if_unchanged && is_unchanged {
-        return Ok(BackupReport { snapshot: None, tree, summary, problems });
+    let snapshot = if options.skip_if_unchanged && is_unchanged {
+        None
+    } else {
+        go_on(repository.cancel())?;
+        let json = snapshot(tree, paths, options, &summary).encode();
+        Some(repository.save_snapshot(&json)?)
+    };
+    let next_parent = snapshot.or(options.parent.map(|(parent, _)| parent));
+    if let (Some(files_cache), Some(parent)) = (files_cache, next_parent) {
+        let index_files = index.files().iter().copied().chain(uploaded.index_files).collect();
+        files_cache.save((parent, tree), index_files, &accounts);
     }
-    go_on(repository.cancel())?;
-    let json = snapshot(tree, paths, options, &summary).encode();
-    let snapshot = Some(repository.save_snapshot(&json)?);
     Ok(BackupReport { snapshot, tree, summary, problems })
 }
 
 /// Everything up to the root tree: workers, and beside them the estimate.
 fn read_source<R: Right>(
     repository: &Repository<R>,
-    index: &Index,
-    upload: &Upload<'_>,
+    (index, upload): (&Index, &Upload<'_>),
     source: Source<'_>,
     options: &BackupOptions,
+    remembered: (Option<&FilesCache>, &Accounts),
     monitor: &dyn BackupMonitor,
 ) -> Result<(BlobId, Counts)> {
     let nothing = SourceFilter::default();
     let filter = if let Source::Files(files) = &source { files.filter } else { &nothing };
     let most_chunk_bytes = (repository.options().memory / 4).min(MOST_CHUNK_BYTES);
     let shared = (repository.cancel(), repository.chunker());
-    let run = Run::new(options, filter, monitor, (upload, index), shared, most_chunk_bytes as usize);
+    let most_chunk_bytes = most_chunk_bytes as usize;
+    let run = Run::new(options, filter, monitor, (upload, index), remembered, shared, most_chunk_bytes);
     let finished = AtomicBool::new(false);
 
     thread::scope(|scope| {

@@ -7,14 +7,14 @@ use crate::mode;
 use crate::node::{ExtendedAttribute, Node, NodeKind};
 
 /// Makes nodes in one way for the whole backup.
-pub(super) struct NodeMaker {
+pub(super) struct NodeMaker<'a> {
     pub(super) zone: Zone,
-    pub(super) accounts: Accounts,
+    pub(super) accounts: &'a Accounts,
     /// Whether the access time is stored as it is.
     pub(super) with_atime: bool,
 }
 
-impl NodeMaker {
+impl NodeMaker<'_> {
     /// The node of an entry, still without content, subtree, link target and extended attributes.
     pub(super) fn node(&self, name: &[u8], metadata: &Metadata) -> Node {
         let kind = metadata.kind();

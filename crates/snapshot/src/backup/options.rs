@@ -40,6 +40,9 @@ pub struct BackupOptions {
     pub ignore_inode: bool,
     /// Save no snapshot when the root tree equals the parent's.
     pub skip_if_unchanged: bool,
+    /// How many seconds before the backup a directory must have been changed last for the files cache to remember it:
+    /// what is changed again within one tick of the file system's clock looks the same. Less than 2 is for tests.
+    pub settling: i64,
     /// The snapshot compared with; none reads everything.
     pub parent: Option<(SnapshotId, BlobId)>,
 }
@@ -62,6 +65,7 @@ impl BackupOptions {
             ignore_ctime: false,
             ignore_inode: false,
             skip_if_unchanged: false,
+            settling: 2,
             parent: None,
         }
     }
@@ -76,6 +80,7 @@ pub enum Source<'a> {
 }
 
 /// Files and directories of this machine.
+#[derive(Clone, Copy)]
 pub struct Files<'a> {
     /// The current directory, which relative targets start from.
     pub current: &'a Path,
@@ -85,6 +90,19 @@ pub struct Files<'a> {
     pub filter: &'a SourceFilter,
     /// Whether everything is counted beforehand, beside the backup, for the monitor.
     pub estimate: bool,
+    /// What is done with the files cache.
+    pub files_cache: FilesCacheUse,
+}
+
+/// What is done with the files cache, by which unchanged directories are known without reading their trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilesCacheUse {
+    /// Believed where that is safe, and written anew for the next backup.
+    Full,
+    /// Not believed, so that everything is compared with the parent, but written.
+    WriteOnly,
+    /// Neither.
+    Off,
 }
 
 /// One file whose content comes from a stream.

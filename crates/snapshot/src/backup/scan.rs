@@ -1,14 +1,15 @@
 //! Scan a directory: decide of each entry whether it is done, to be read, or to be scanned in turn.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::{io, mem};
 
 use tresor_repo::handle::Right;
 use tresor_repo::{BlobId, BlobKind};
 
-use super::folder::Folder;
+use super::folder::{Folder, Inside};
 use super::jobs::{FileJob, FolderJob, Scanned};
+use super::known::Open;
 use super::monitor::{Added, Change, FinishedItem};
 use super::nodes::attach;
 use super::order::Work;
@@ -16,6 +17,7 @@ use super::parent::{Previous, content_is_stored, is_unchanged};
 use super::place::{Place, push_component};
 use super::source::{Entry, Level, Visit};
 use super::targets::{Branch, Branches, Layout, absolute, on_disk};
+use super::view::View;
 use super::worker::{Run, Worker};
 use crate::error::{Error, Result};
 use crate::fs::{AttributeReader, Directory, Metadata};
@@ -27,6 +29,8 @@ struct Found {
     nodes: Vec<Option<Node>>,
     files: Vec<FileJob>,
     folders: Vec<FolderJob>,
+    /// What the directory looks like, as long as its nodes hold everything and that may be remembered.
+    view: Option<View>,
 }
 
 /// The worker's part in [`Level::visit`].
@@ -64,7 +68,7 @@ impl<R: Right> Worker<'_, R> {
                 previous.clone(),
                 &mut found,
             )?;
-            let jobs = (std::mem::take(&mut found.files), std::mem::take(&mut found.folders));
+            let jobs = (mem::take(&mut found.files), mem::take(&mut found.folders));
             works.push((place, directory, jobs));
         }
         if found.nodes.is_empty() {
@@ -82,10 +86,16 @@ impl<R: Right> Worker<'_, R> {
     }
 
     /// Scans one directory and leaves what is to be done in it to all workers.
-    pub(super) fn scan_folder(&mut self, above: &Scanned, job: FolderJob, position: &[u32]) -> Result<()> {
+    pub(super) fn scan_folder(
+        &mut self,
+        above: &Scanned,
+        mut job: FolderJob,
+        position: &[u32],
+    ) -> Result<()> {
         let passage = job.passage.is_some();
         let slot = job.slot;
-        let place = Arc::new(Place::child(&above.place, job.name, job.disk_name, passage));
+        let (name, disk_name) = (mem::take(&mut job.name), job.disk_name.take());
+        let place = Arc::new(Place::child(&above.place, name, disk_name, passage));
         place.absolute_path(&mut self.path);
         let lists = job.passage.as_ref().is_none_or(|branch| branch.target);
         let opened = place.open_and_list(lists, &mut self.names);
@@ -100,21 +110,37 @@ impl<R: Right> Worker<'_, R> {
                 return self.fill(&above.folder, slot, None);
             }
         };
-        let node = self.folder_node(above, &place, &directory, &metadata);
-        let previous_tree = job.previous.as_ref().and_then(|previous| previous.subtree);
-        let path = std::mem::take(&mut self.path);
+        let (branches, named) =
+            job.passage.take().map_or_else(Default::default, |branch| (branch.children, branch.named));
+        let device = if named { Some(metadata.device) } else { job.device };
+        place.snapshot_path(&mut self.snapshot_path);
+        let open = Open { place: &place, directory: &directory, metadata: &metadata, device };
+        if !place.is_passage() && self.take_over(above, &job, &open, position)? {
+            return Ok(());
+        }
+
+        let mut found = Found::default();
+        if !place.is_passage() && self.run.files_cache.is_some() {
+            found.view = Some(View::of(&metadata));
+        }
+        let node = self.folder_node(above, &place, &directory, &metadata, &mut found);
+        let previous_tree = match job.above_is_known {
+            true => self.known(&job).map(|known| known.tree),
+            false => job.previous.as_ref().and_then(|previous| previous.subtree),
+        };
+        let path = mem::take(&mut self.path);
         let previous = self.previous(previous_tree.as_ref(), &path)?;
         self.path = path;
 
-        let (branches, named) =
-            job.passage.map_or_else(Default::default, |branch| (branch.children, branch.named));
-        let device = if named { Some(metadata.device) } else { job.device };
-        let mut found = Found::default();
         self.visit(&place, &directory, metadata.device, device, branches, previous, &mut found)?;
 
         let left = found.files.len() + found.folders.len();
         let above = (Arc::clone(&above.folder), slot);
-        let folder = Arc::new(Folder::new(above, Arc::clone(&place), node, job.previous, found.nodes, left));
+        let inside = Inside::Nodes { own: Some(Box::new(node)), slots: found.nodes };
+        let mut folder = Folder::new(above, Arc::clone(&place), inside, job.previous, left);
+        let settled = self.run.files_cache.map_or(0, |cache| cache.settled);
+        folder.view = found.view.and_then(|view| view.digest_before(settled));
+        let folder = Arc::new(folder);
         if left > 0 {
             let scanned = self.scanned(place, &folder, directory);
             let (files, folders) = (found.files.into_iter(), found.folders.into_iter());
@@ -123,7 +149,12 @@ impl<R: Right> Worker<'_, R> {
         self.one_done(folder)
     }
 
-    fn scanned(&self, place: Arc<Place>, folder: &Arc<Folder>, directory: Arc<Directory>) -> Arc<Scanned> {
+    pub(super) fn scanned(
+        &self,
+        place: Arc<Place>,
+        folder: &Arc<Folder>,
+        directory: Arc<Directory>,
+    ) -> Arc<Scanned> {
         let kept = self.run.descriptors.keep(&place, directory);
         Arc::new(Scanned::new(place, Arc::clone(folder), kept))
     }
@@ -135,6 +166,7 @@ impl<R: Right> Worker<'_, R> {
         place: &Place,
         directory: &Directory,
         metadata: &Metadata,
+        found: &mut Found,
     ) -> Node {
         let mut node = self.run.nodes.node(place.name(), metadata);
         let mut attributes = Vec::new();
@@ -154,6 +186,7 @@ impl<R: Right> Worker<'_, R> {
         };
         if let Err(cause) = outcome {
             self.problem_here("read extended attributes of", cause);
+            found.view = None;
         }
         attach(&mut node, attributes);
         node
@@ -202,6 +235,9 @@ impl<R: Right> Worker<'_, R> {
 impl Visit for Scan<'_, '_> {
     fn entry(&mut self, entry: Entry<'_>) -> Result<()> {
         self.run.go_on()?;
+        if let Some(view) = &mut self.found.view {
+            view.entry(entry.name, &entry.metadata);
+        }
         let previous = self.previous.take(entry.name);
         match entry.metadata.kind() {
             NodeKind::Dir => self.folder(&entry, previous),
@@ -220,6 +256,7 @@ impl Visit for Scan<'_, '_> {
             name: name.into(),
             disk_name,
             previous,
+            above_is_known: false,
             passage: Some(branch),
             device,
         });
@@ -228,6 +265,7 @@ impl Visit for Scan<'_, '_> {
 
     fn failed(&mut self, path: &[u8], cause: io::Error) {
         self.run.problem(path, "read metadata of", cause);
+        self.found.view = None;
     }
 
     fn excluded(&mut self, path: &[u8]) {
@@ -247,6 +285,7 @@ impl Scan<'_, '_> {
             name: entry.name.into(),
             disk_name: disk_name(entry.name, entry.disk_name),
             previous: previous.map(Box::new),
+            above_is_known: false,
             passage: None,
             device: entry.device,
         });
@@ -298,8 +337,14 @@ impl Scan<'_, '_> {
         if *kind == NodeKind::Symlink {
             match self.directory.link_target(entry.disk_name) {
                 Ok(target) => node.rare_mut().link_target = target.into(),
-                Err(cause) if cause.kind() == io::ErrorKind::NotFound => return,
-                Err(cause) => return self.run.problem(entry.path, "read symbolic link", cause),
+                Err(cause) => {
+                    self.found.view = None;
+                    // It may have vanished since it was looked at.
+                    if cause.kind() != io::ErrorKind::NotFound {
+                        self.run.problem(entry.path, "read symbolic link", cause);
+                    }
+                    return;
+                }
             }
         }
         self.found.nodes.push(Some(node));
@@ -310,11 +355,12 @@ impl Scan<'_, '_> {
         let mut node = self.run.nodes.node(entry.name, &entry.metadata);
         let mut attributes = Vec::new();
         let device = entry.metadata.device;
-        match self.attributes.of_entry(self.directory, entry.disk_name, device, &mut attributes) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+        let read = self.attributes.of_entry(self.directory, entry.disk_name, device, &mut attributes);
+        if let Err(cause) = read {
+            self.found.view = None;
+            if cause.kind() != io::ErrorKind::NotFound {
                 self.run.problem(entry.path, "read extended attributes of", cause);
             }
-            _ => {}
         }
         attach(&mut node, attributes);
         node

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tresor_repo::handle::Right;
 
 use super::content::Content;
-use super::folder::Folder;
+use super::folder::{Folder, Inside};
 use super::jobs::{FileJob, Reading, Scanned};
 use super::options::Stream;
 use super::place::Place;
@@ -32,7 +32,8 @@ impl<R: Right> Worker<'_, R> {
             place = Arc::new(Place::child(&place, component.into(), None, false));
             let node = self.made_up(component, NodeKind::Dir, mode::DIR | 0o755);
             let above = (Arc::clone(&folder), 0);
-            let below = Folder::new(above, Arc::clone(&place), node, previous, vec![None], 1);
+            let inside = Inside::Nodes { own: Some(Box::new(node)), slots: vec![None] };
+            let below = Folder::new(above, Arc::clone(&place), inside, previous, 1);
             self.one_done(std::mem::replace(&mut folder, Arc::new(below)))?;
         }
         self.one_done(Arc::clone(&folder))?;

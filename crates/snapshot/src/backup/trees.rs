@@ -3,12 +3,14 @@
 //! Nodes come from any worker in any order. Whoever brings the last one saves the tree and goes on
 //! upward, as far as directories become complete; there is no thread that waits for others.
 
+use std::mem;
 use std::sync::{Arc, PoisonError};
 
-use tresor_repo::BlobKind;
 use tresor_repo::handle::Right;
+use tresor_repo::{BlobId, BlobKind};
 
-use super::folder::Folder;
+use super::files_cache::Known;
+use super::folder::{Folder, Inside};
 use super::monitor::{Added, Change, FinishedItem};
 use super::worker::Worker;
 use crate::error::Result;
@@ -18,7 +20,7 @@ use crate::tree::TreeWriter;
 impl<R: Right> Worker<'_, R> {
     /// Fills a slot; an empty node leaves the entry out.
     pub(super) fn fill(&mut self, folder: &Arc<Folder>, slot: usize, node: Option<Node>) -> Result<()> {
-        folder.put(slot, node);
+        self.put(folder, slot, node)?;
         self.one_done(Arc::clone(folder))
     }
 
@@ -26,23 +28,61 @@ impl<R: Right> Worker<'_, R> {
     pub(super) fn one_done(&mut self, folder: Arc<Folder>) -> Result<()> {
         let mut folder = folder;
         while folder.count_down() {
-            let node = self.save_tree(&folder)?;
-            let Some((above, slot)) = &folder.above else { break };
-            above.put(*slot, node);
+            self.fold(&folder)?;
+            let Some((above, _)) = &folder.above else { break };
             folder = Arc::clone(above);
         }
         Ok(())
     }
 
+    fn put(&mut self, folder: &Folder, slot: usize, node: Option<Node>) -> Result<()> {
+        let mut content = folder.lock();
+        self.read_known(&mut content)?;
+        if let Some(place) = content.slots().and_then(|slots| slots.get_mut(slot)) {
+            *place = node;
+        }
+        Ok(())
+    }
+
+    /// Makes a complete directory a tree, and a node of the one above; where it is known to be, it stays there.
+    fn fold(&mut self, folder: &Folder) -> Result<()> {
+        let taken = mem::replace(&mut *folder.lock(), Inside::Nodes { own: None, slots: Vec::new() });
+        match taken {
+            Inside::Known { tree, .. } => {
+                folder.place.snapshot_path(&mut self.snapshot_path);
+                self.remember(folder, tree);
+                self.tell_folder(folder, Change::Unmodified, Added::default());
+                match (&folder.previous, &folder.above) {
+                    (Some(previous), Some((above, slot))) => {
+                        self.put(above, *slot, Some((**previous).clone()))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Inside::Nodes { own, slots } => {
+                let node = self.save_tree(folder, own, slots)?;
+                folder.above.as_ref().map_or(Ok(()), |(above, slot)| self.put(above, *slot, node))
+            }
+        }
+    }
+
     /// Saves the directory's tree and gives its finished node; that of the root is its tree alone.
-    fn save_tree(&mut self, folder: &Folder) -> Result<Option<Node>> {
-        let mut nodes = std::mem::take(&mut *folder.slots.lock().unwrap_or_else(PoisonError::into_inner));
+    fn save_tree(
+        &mut self,
+        folder: &Folder,
+        own: Option<Box<Node>>,
+        mut nodes: Vec<Option<Node>>,
+    ) -> Result<Option<Node>> {
+        let previous = self.previous_of(folder)?;
         // They are in order but for the root, whose targets come from several directories.
         let name = |node: &Node| node.name.clone();
         if folder.above.is_none() {
             nodes.sort_by_cached_key(|node| node.as_ref().map(name));
         }
-        let mut writer = TreeWriter::with_buffer(std::mem::take(&mut self.tree));
+        if nodes.iter().any(Option::is_none) {
+            folder.has_a_flaw();
+        }
+        let mut writer = TreeWriter::with_buffer(mem::take(&mut self.tree));
         for node in nodes.iter().flatten() {
             writer.push(node)?;
         }
@@ -50,22 +90,37 @@ impl<R: Right> Worker<'_, R> {
         self.tree = writer.finish();
         let saved = self.saver.save_blob(BlobKind::Tree, &self.tree)?;
 
-        let Some(mut node) = folder.node.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        if folder.above.is_none() {
             *self.run.root.lock().unwrap_or_else(PoisonError::into_inner) = Some(saved.id);
             return Ok(None);
-        };
+        }
+        let own = if folder.was_known { previous.clone() } else { own };
+        let Some(mut node) = own else { return Ok(None) };
         node.subtree = Some(saved.id);
-        let change = Change::between(folder.previous.as_deref(), &node);
-        self.run.counts.dirs.count(change);
+        let change = Change::between(previous.as_deref(), &node);
         folder.place.snapshot_path(&mut self.snapshot_path);
+        self.remember(folder, saved.id);
+        self.tell_folder(folder, change, Added::of(&saved, self.tree.len()));
+        Ok(Some(*node))
+    }
+
+    /// Remembers for the next backup what the directory looks like; its path is in `self.snapshot_path`.
+    fn remember(&self, folder: &Folder, tree: BlobId) {
+        if let (Some(cache), Some(view)) = (self.run.files_cache, folder.settled_view()) {
+            cache.remember(&self.snapshot_path, &Known { view, tree });
+        }
+    }
+
+    /// Tells that a directory is done; its path is in `self.snapshot_path`.
+    fn tell_folder(&self, folder: &Folder, change: Change, added: Added) {
+        self.run.counts.dirs.count(change);
         self.run.monitor.finished(&FinishedItem {
             path: &self.snapshot_path,
             is_dir: true,
             change,
             size: 0,
-            added: Added::of(&saved, self.tree.len()),
+            added,
             seconds: folder.started.elapsed().as_secs_f64(),
         });
-        Ok(Some(node))
     }
 }

@@ -13,6 +13,7 @@ use tresor_repo::upload::{BlobSaver, Upload};
 use tresor_repo::{BlobId, Cancel, Problem, Repository};
 
 use super::exclude::SourceFilter;
+use super::files_cache::FilesCache;
 use super::monitor::{BackupMonitor, Change};
 use super::nodes::NodeMaker;
 use super::options::BackupOptions;
@@ -20,7 +21,7 @@ use super::order::Order;
 use super::place::Descriptors;
 use super::window::Window;
 use crate::error::{Error, Result};
-use crate::fs::{AttributeReader, Names};
+use crate::fs::{Accounts, AttributeReader, Names};
 use crate::gojson;
 
 /// Buffers that are kept to be used again.
@@ -35,7 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) index: &'a Index,
     pub(super) cancel: &'a Cancel,
     pub(super) chunker: Chunker,
-    pub(super) nodes: NodeMaker,
+    pub(super) nodes: NodeMaker<'a>,
+    pub(super) files_cache: Option<&'a FilesCache>,
     pub(super) order: Order,
     pub(super) descriptors: Descriptors,
     pub(super) counts: Counts,
@@ -104,6 +106,7 @@ impl<'a> Run<'a> {
         filter: &'a SourceFilter,
         monitor: &'a dyn BackupMonitor,
         (upload, index): (&'a Upload<'a>, &'a Index),
+        (files_cache, accounts): (Option<&'a FilesCache>, &'a Accounts),
         (cancel, chunker): (&'a Cancel, Chunker),
         most_chunk_bytes: usize,
     ) -> Run<'a> {
@@ -116,7 +119,8 @@ impl<'a> Run<'a> {
             index,
             cancel,
             chunker,
-            nodes: NodeMaker { zone, accounts: crate::fs::Accounts::default(), with_atime },
+            nodes: NodeMaker { zone, accounts, with_atime },
+            files_cache,
             order: Order::new(most_chunk_bytes),
             descriptors: Descriptors::default(),
             counts: Counts::default(),

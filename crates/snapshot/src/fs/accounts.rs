@@ -33,6 +33,16 @@ impl Accounts {
         remember(&self.groups, gid, ask)
     }
 
+    /// The users that were asked for by number, and their names; in ascending order.
+    pub fn users(&self) -> Vec<(u32, Option<String>)> {
+        asked(&self.users)
+    }
+
+    /// The groups that were asked for by number, and their names; in ascending order.
+    pub fn groups(&self) -> Vec<(u32, Option<String>)> {
+        asked(&self.groups)
+    }
+
     /// The user's number.
     pub fn user_id(&self, name: &str) -> Option<u32> {
         remember(&self.user_ids, name.into(), |name| Some(User::from_name(name).ok()??.uid.as_raw()))
@@ -42,6 +52,14 @@ impl Accounts {
     pub fn group_id(&self, name: &str) -> Option<u32> {
         remember(&self.group_ids, name.into(), |name| Some(Group::from_name(name).ok()??.gid.as_raw()))
     }
+}
+
+fn asked(known: &Remembered<u32, Arc<str>>) -> Vec<(u32, Option<String>)> {
+    let known = known.read().unwrap_or_else(PoisonError::into_inner);
+    let mut asked: Vec<_> =
+        known.iter().map(|(id, name)| (*id, name.as_deref().map(str::to_owned))).collect();
+    asked.sort_unstable();
+    asked
 }
 
 fn remember<K: Eq + Hash, V: Clone>(

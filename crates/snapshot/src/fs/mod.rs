@@ -19,5 +19,7 @@ use linux as platform;
 
 pub use accounts::Accounts;
 pub use attributes::AttributeReader;
+#[cfg(target_os = "linux")]
+pub use linux::privileges;
 pub use names::Names;
 pub use unix::{Directory, Metadata, Stamp, bytes_of_path, path_of_bytes};

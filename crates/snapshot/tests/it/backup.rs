@@ -13,8 +13,8 @@ use tresor_repo::repository::{InitOptions, Options};
 use tresor_repo::time::{Time, Zone};
 use tresor_repo::{BlobId, BlobKind, Repository, SnapshotId};
 use tresor_snapshot::backup::{
-    self, BackupMonitor, BackupOptions, BackupReport, Change, Files, FinishedItem, Source, SourceFilter,
-    Stream, TagFile,
+    self, BackupMonitor, BackupOptions, BackupReport, Change, Files, FilesCacheUse, FinishedItem, Source,
+    SourceFilter, Stream, TagFile,
 };
 use tresor_snapshot::tree::Tree;
 use tresor_snapshot::{Error, Node, NodeKind, Snapshot};
@@ -29,6 +29,7 @@ pub(crate) struct Vault {
     pub(crate) options: BackupOptions,
     pub(crate) filter: SourceFilter,
     pub(crate) current: PathBuf,
+    pub(crate) files_cache: FilesCacheUse,
 }
 
 impl Vault {
@@ -60,6 +61,7 @@ impl Vault {
             options: BackupOptions::new(Time::utc(1_700_000_000, 0), Zone::utc()),
             filter: SourceFilter::default(),
             current: "/".into(),
+            files_cache: FilesCacheUse::Full,
         }
     }
 
@@ -75,7 +77,9 @@ impl Vault {
     pub(crate) fn files(&self, targets: &[&Path], watch: &Watch) -> Result<BackupReport, Error> {
         let targets: Vec<PathBuf> = targets.iter().map(|&target| target.to_owned()).collect();
         let (current, filter) = (self.current.as_path(), &self.filter);
-        self.run(Source::Files(Files { current, targets: &targets, filter, estimate: true }), watch)
+        let files_cache = self.files_cache;
+        let files = Files { current, targets: &targets, filter, estimate: true, files_cache };
+        self.run(Source::Files(files), watch)
     }
 
     /// Backs up a tree as `/source`; nothing may go wrong, and the answer is the parent of the next one.
@@ -168,7 +172,7 @@ impl Watch {
     }
 
     /// Files and directories that were finished, sorted.
-    fn items(&self) -> Vec<(String, Change)> {
+    pub(crate) fn items(&self) -> Vec<(String, Change)> {
         let mut items = self.items.lock().unwrap().clone();
         items.sort_by(|a, b| a.0.cmp(&b.0));
         items

@@ -6,6 +6,7 @@ mod backup;
 mod backup_restic;
 mod check;
 mod dump;
+mod files_cache;
 mod restore;
 mod restore_fixtures;
 mod restore_hostile;

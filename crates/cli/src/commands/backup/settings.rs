@@ -8,7 +8,9 @@ use tresor_repo::index::Index;
 use tresor_repo::time::Time;
 use tresor_repo::{FileKind, Repository};
 use tresor_snapshot::Error;
-use tresor_snapshot::backup::{BackupOptions, Files, Source, SourceFilter, TagFile, absolute, backup, clean};
+use tresor_snapshot::backup::{
+    BackupOptions, Files, FilesCacheUse, Source, SourceFilter, TagFile, absolute, backup, clean,
+};
 use tresor_snapshot::select::{self, GroupBy, Listed, Name, Request, flatten_tags, parse_tag_list};
 use tresor_snapshot::snapshots::load_all;
 
@@ -99,6 +101,11 @@ impl Settings {
             targets: &sources.paths,
             filter: &self.filter,
             estimate: !args.no_scan && session.ui.shows_progress(),
+            files_cache: match (args.dry_run, args.no_files_cache) {
+                (true, _) => FilesCacheUse::Off,
+                (false, true) => FilesCacheUse::WriteOnly,
+                (false, false) => FilesCacheUse::Full,
+            },
         };
         backup(repository, index, Source::Files(files), &self.options, view).map_err(unable_to_save)
     }

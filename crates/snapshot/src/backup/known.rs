@@ -1,0 +1,218 @@
+//! Directories that look as the last backup saw them: their trees are known, and not read.
+//!
+//! A directory is looked at first: names and metadata. If it looks as the files cache remembers it, its tree is the
+//! one remembered, unless something below has changed; only then is that tree read, to change the nodes below in it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tresor_repo::BlobKind;
+use tresor_repo::handle::Right;
+
+use super::files_cache::Known;
+use super::folder::{Folder, Inside};
+use super::jobs::{FolderJob, Scanned};
+use super::monitor::{Added, Change, FinishedItem};
+use super::order::Work;
+use super::place::{Place, push_component};
+use super::source::{Entry, Level, Visit};
+use super::targets::{Branch, Branches};
+use super::view::View;
+use super::worker::{Run, Worker};
+use crate::error::{Error, Result};
+use crate::fs::{Directory, Metadata};
+use crate::node::{Node, NodeKind};
+use crate::tree::Tree;
+
+/// A directory that is looked at: open, listed, and with its own metadata.
+pub(super) struct Open<'a> {
+    pub(super) place: &'a Arc<Place>,
+    pub(super) directory: &'a Arc<Directory>,
+    pub(super) metadata: &'a Metadata,
+    /// The device that entries should be on.
+    pub(super) device: Option<u64>,
+}
+
+/// What was seen in it, for whoever is to be told that it is unchanged.
+#[derive(Default)]
+struct Seen {
+    entries: usize,
+    /// The names of all files, each followed by the next.
+    names: Vec<u8>,
+    /// Where each name ends, and the file's size.
+    files: Vec<(usize, u64)>,
+    folders: Vec<FolderJob>,
+    excluded: Vec<Box<[u8]>>,
+}
+
+/// The worker's part in [`Level::visit`].
+struct Look<'w, 'a> {
+    run: &'w Run<'a>,
+    /// None as soon as there is anything that has to be told.
+    view: Option<View>,
+    seen: Seen,
+}
+
+impl<R: Right> Worker<'_, R> {
+    /// Takes over a directory that looks as the last backup saw it; says whether it does. The directory's path in
+    /// the snapshot is in `self.snapshot_path`.
+    pub(super) fn take_over(
+        &mut self,
+        above: &Scanned,
+        job: &FolderJob,
+        open: &Open<'_>,
+        position: &[u32],
+    ) -> Result<bool> {
+        let Some(known) = self.known(job) else { return Ok(false) };
+        let Some(seen) = self.look(open, &known)? else { return Ok(false) };
+        if !self.all_known(&seen.folders) || !self.run.upload.contains(BlobKind::Tree, &known.tree) {
+            return Ok(false);
+        }
+        self.tell_unchanged(&seen);
+        let content = Inside::Known { tree: known.tree, entries: seen.entries };
+        let mut folder = Folder::new(
+            (Arc::clone(&above.folder), job.slot),
+            Arc::clone(open.place),
+            content,
+            job.previous.clone(),
+            seen.folders.len(),
+        );
+        folder.view = Some(known.view);
+        let folder = Arc::new(folder);
+        if !seen.folders.is_empty() {
+            let scanned = self.scanned(Arc::clone(open.place), &folder, Arc::clone(open.directory));
+            let (files, folders) = (Vec::new().into_iter(), seen.folders.into_iter());
+            self.run.order.add(position, Work { scanned, files, folders });
+        }
+        self.one_done(folder)?;
+        Ok(true)
+    }
+
+    /// What is known of a directory, if the parent snapshot says the same.
+    pub(super) fn known(&self, job: &FolderJob) -> Option<Known> {
+        let cache = self.run.files_cache.filter(|_| job.passage.is_none())?;
+        let known = cache.get(&self.snapshot_path)?;
+        let agrees = match &job.previous {
+            Some(previous) => previous.subtree == Some(known.tree),
+            None => job.above_is_known,
+        };
+        agrees.then_some(known)
+    }
+
+    fn look(&mut self, open: &Open<'_>, known: &Known) -> Result<Option<Seen>> {
+        let Some(cache) = self.run.files_cache else { return Ok(None) };
+        let (own_device, device) = (open.metadata.device, open.device);
+        let level = Level { filter: self.run.filter, directory: open.directory, own_device, device };
+        let mut look = Look { run: self.run, view: Some(View::of(open.metadata)), seen: Seen::default() };
+        level.visit(&mut self.path, &self.names, Branches::default(), &mut look)?;
+        let view = look.view.and_then(|view| view.digest_before(cache.settled));
+        Ok((view == Some(known.view)).then_some(look.seen))
+    }
+
+    /// Whether something is known of every one of these directories.
+    fn all_known(&mut self, folders: &[FolderJob]) -> bool {
+        let Some(cache) = self.run.files_cache else { return false };
+        let length = self.snapshot_path.len();
+        folders.iter().all(|job| {
+            push_component(&mut self.snapshot_path, &job.name);
+            let known = cache.get(&self.snapshot_path).is_some();
+            self.snapshot_path.truncate(length);
+            known
+        })
+    }
+
+    fn tell_unchanged(&mut self, seen: &Seen) {
+        for path in &seen.excluded {
+            self.run.monitor.excluded(path);
+        }
+        let length = self.snapshot_path.len();
+        let (mut start, mut bytes) = (0, 0);
+        for &(end, size) in &seen.files {
+            push_component(&mut self.snapshot_path, &seen.names[start..end]);
+            self.run.monitor.finished(&FinishedItem {
+                path: &self.snapshot_path,
+                is_dir: false,
+                change: Change::Unmodified,
+                size,
+                added: Added::default(),
+                seconds: 0.0,
+            });
+            self.snapshot_path.truncate(length);
+            (start, bytes) = (end, bytes + size);
+        }
+        self.run.counts.files.unmodified.fetch_add(seen.files.len() as u64, Ordering::Relaxed);
+        self.run.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The parent snapshot's node of a folder; that of the one above is read if it was only known.
+    pub(super) fn previous_of(&mut self, folder: &Folder) -> Result<Option<Box<Node>>> {
+        match (&folder.previous, &folder.above) {
+            (None, Some((above, slot))) if above.was_known => {
+                let mut content = above.lock();
+                self.read_known(&mut content)?;
+                let node = content.slots().and_then(|slots| slots.get(*slot)?.clone());
+                let node = node.filter(|node| *node.name == *folder.place.name());
+                node.map(|node| Some(Box::new(node))).ok_or(Error::FilesCache)
+            }
+            (previous, _) => Ok(previous.clone()),
+        }
+    }
+
+    /// Reads the nodes of a known tree, because one of them is to be changed.
+    pub(super) fn read_known(&mut self, content: &mut Inside) -> Result<()> {
+        let Inside::Known { tree, entries } = content else { return Ok(()) };
+        let read = match self.loader.load(self.run.index, BlobKind::Tree, tree, &mut self.tree) {
+            Err(tresor_repo::Error::Cancelled) => return Err(tresor_repo::Error::Cancelled.into()),
+            loaded => loaded.map_err(Error::from).and_then(|()| Tree::decode(&self.tree)),
+        };
+        let nodes = read.ok().map(|tree| tree.nodes).filter(|nodes| nodes.len() == *entries);
+        let nodes = nodes.ok_or(Error::FilesCache)?;
+        *content = Inside::Nodes { own: None, slots: nodes.into_iter().map(Some).collect() };
+        Ok(())
+    }
+}
+
+impl Visit for Look<'_, '_> {
+    fn entry(&mut self, entry: Entry<'_>) -> Result<()> {
+        self.run.go_on()?;
+        let Some(view) = &mut self.view else { return Ok(()) };
+        view.entry(entry.name, &entry.metadata);
+        let slot = self.seen.entries;
+        self.seen.entries += 1;
+        match entry.metadata.kind() {
+            NodeKind::Dir => self.seen.folders.push(FolderJob {
+                slot,
+                name: entry.name.into(),
+                disk_name: None,
+                previous: None,
+                above_is_known: true,
+                passage: None,
+                device: entry.device,
+            }),
+            NodeKind::File => {
+                self.seen.names.extend_from_slice(entry.name);
+                self.seen.files.push((self.seen.names.len(), entry.metadata.size));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn passage(&mut self, _: &[u8], _: Branch, _: Option<u64>) -> Result<()> {
+        self.view = None;
+        Ok(())
+    }
+
+    fn failed(&mut self, _: &[u8], _: io::Error) {
+        self.view = None;
+    }
+
+    fn excluded(&mut self, path: &[u8]) {
+        self.seen.excluded.push(path.into());
+    }
+
+    fn unsigned(&mut self, _: &[u8], _: &io::Error) {
+        self.view = None;
+    }
+}
