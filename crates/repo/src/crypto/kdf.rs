@@ -33,8 +33,8 @@ pub(crate) enum BadCost {
 /// restic's calibration comes to. An absolute figure: what one machine opens every other machine opens.
 const MOST_WORK: u64 = 1 << 30;
 
-/// Memory for all lanes at once: four of restic's. One lane is worked on however large it is.
-const MEMORY_AT_ONCE: u64 = 128 << 20;
+/// Memory for all lanes at once: two of restic's, whose program needs as much with what else it holds. One lane is worked on however large it is.
+const MEMORY_AT_ONCE: u64 = 64 << 20;
 
 /// The most that calibration chooses, far inside of what a key may ask for.
 const MOST_ENTRIES: u64 = 1 << 20;
@@ -91,7 +91,7 @@ pub(crate) struct Stopped;
 
 /// Derives a key's bytes: scrypt of `password` and `salt`, its lanes spread over `threads`.
 ///
-/// At most one lane a thread, or two when there are more lanes than threads, and 128 MiB in all.
+/// At most one lane a thread, or two when there are more lanes than threads, and 64 MiB in all.
 pub(crate) fn derive(
     password: &[u8],
     salt: &[u8],

@@ -11,7 +11,7 @@ use crate::upload::open_packs::Chance;
 use crate::upload::{Saved, Upload};
 
 /// Buffers beyond this size are given up after the blob that needed them.
-const USUAL_BLOB: usize = 16 * 1024 * 1024;
+const USUAL_BLOB: usize = 4 * 1024 * 1024;
 
 /// One worker's way into an upload: its compressor, decompressor and buffers.
 pub struct BlobSaver<'a> {

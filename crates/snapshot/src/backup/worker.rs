@@ -26,6 +26,8 @@ use crate::gojson;
 
 /// Buffers that are kept to be used again.
 const MOST_SPARE_BUFFERS: usize = 8;
+/// Few chunks are larger than this, in bytes.
+const LARGEST_SPARE_BUFFER: usize = 4 << 20;
 
 /// What all workers of a backup share.
 pub(super) struct Run<'a> {
@@ -139,7 +141,7 @@ impl<'a> Run<'a> {
     pub(super) fn give_buffer(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        if buffers.len() < MOST_SPARE_BUFFERS {
+        if buffers.len() < MOST_SPARE_BUFFERS && buffer.capacity() <= LARGEST_SPARE_BUFFER {
             buffers.push(buffer);
         }
     }
