@@ -102,6 +102,7 @@ const FRAME_HEADER: usize = 10;
 /// the content's size, then raw blocks.
 pub struct RawFrame {
     header: [u8; FRAME_HEADER],
+    length: usize,
     /// Of a full block that is not the last one, then of the last one.
     blocks: [[u8; BLOCK_HEADER]; 2],
 }
@@ -118,7 +119,7 @@ impl RawFrame {
         };
         let full = BLOCK as u32;
         let last = length - (length - 1) / full * full;
-        RawFrame { header, blocks: [block(full, 0), block(last, 1)] }
+        RawFrame { header, length: length as usize, blocks: [block(full, 0), block(last, 1)] }
     }
 
     /// How long the frame is in bytes.
@@ -133,6 +134,58 @@ impl RawFrame {
         let blocks =
             blocks.flat_map(move |(number, block)| [&self.blocks[usize::from(number == last)], block]);
         std::iter::once(&self.header[..]).chain(blocks)
+    }
+}
+
+/// Goes through a raw frame piece by piece, and knows how it must look.
+pub struct RawReader<'a> {
+    frame: &'a RawFrame,
+    /// Bytes of the frame that were seen.
+    seen: usize,
+    is_right: bool,
+}
+
+impl RawFrame {
+    /// A reader of frames that are exactly as this one.
+    pub fn reader(&self) -> RawReader<'_> {
+        RawReader { frame: self, seen: 0, is_right: true }
+    }
+}
+
+impl RawReader<'_> {
+    /// Takes the next piece of a frame, and hands on what is content in it.
+    pub fn take(&mut self, mut piece: &[u8], mut content: impl FnMut(&[u8])) {
+        while self.is_right && !piece.is_empty() {
+            let (expected, left) = self.next();
+            let (now, later) = piece.split_at(piece.len().min(left));
+            match expected {
+                Some(expected) => self.is_right = now == &expected[..now.len()],
+                None => content(now),
+            }
+            self.is_right &= !now.is_empty(); // nothing may follow the end
+            self.seen += now.len();
+            piece = later;
+        }
+    }
+
+    /// Whether that was a whole frame, as it must look.
+    pub fn is_whole(&self) -> bool {
+        self.is_right && self.seen == RawFrame::length(self.frame.length)
+    }
+
+    /// What has to be next, unless it is content; and for how many bytes.
+    fn next(&self) -> (Option<&[u8]>, usize) {
+        let frame = self.frame;
+        let Some(behind) = self.seen.checked_sub(FRAME_HEADER) else {
+            return (Some(&frame.header[self.seen..]), FRAME_HEADER - self.seen);
+        };
+        let (number, offset) = (behind / (BLOCK_HEADER + BLOCK), behind % (BLOCK_HEADER + BLOCK));
+        let left = frame.length.saturating_sub(number * BLOCK);
+        if left > 0 && offset < BLOCK_HEADER {
+            let header = &frame.blocks[usize::from(left <= BLOCK)];
+            return (Some(&header[offset..]), BLOCK_HEADER - offset);
+        }
+        (None, (left.min(BLOCK) + BLOCK_HEADER).saturating_sub(offset.max(BLOCK_HEADER)))
     }
 }
 
@@ -299,9 +352,42 @@ mod tests {
             let frame = RawFrame::new(length as u32).parts(&plain).collect::<Vec<_>>().concat();
             assert_eq!(frame.len(), RawFrame::length(length));
             assert!(decode(&frame, length as u64).unwrap() == plain, "{length}");
+            reads_back(&RawFrame::new(length as u32), &frame, &plain);
             let packed = packed(&plain).len();
             assert!(length < LONG || frame.len() <= packed + 1, "a window more than zstd writes: {packed}");
         }
+    }
+
+    fn reads_back(raw: &RawFrame, frame: &[u8], plain: &[u8]) {
+        for size in [1, 2, 5, 4096, BLOCK, BLOCK + 7, frame.len()]
+            .into_iter()
+            .filter(|size| frame.len() / size < 1000)
+        {
+            let (mut reader, mut content) = (raw.reader(), Vec::new());
+            assert!(!reader.is_whole());
+            frame.chunks(size).for_each(|piece| reader.take(piece, |part| content.extend_from_slice(part)));
+            assert!(reader.is_whole() && content == plain, "in pieces of {size}");
+            reader.take(b"x", |_| ());
+            assert!(!reader.is_whole(), "something follows");
+        }
+    }
+
+    #[test]
+    fn a_raw_frame_that_is_wrong_in_one_bit_is_no_frame_or_has_other_content() {
+        let plain = noise(BLOCK + 10);
+        let raw = RawFrame::new(plain.len() as u32);
+        let mut frame = raw.parts(&plain).collect::<Vec<_>>().concat();
+        let second = FRAME_HEADER + BLOCK_HEADER + BLOCK;
+        for at in (0..FRAME_HEADER + BLOCK_HEADER + 3).chain(second - 3..frame.len()) {
+            frame[at] ^= 8;
+            let (mut reader, mut content) = (raw.reader(), Vec::new());
+            reader.take(&frame, |part| content.extend_from_slice(part));
+            assert!(!reader.is_whole() || content != plain, "at {at}");
+            frame[at] ^= 8;
+        }
+        let mut reader = raw.reader();
+        reader.take(&frame[..frame.len() - 1], |_| ());
+        assert!(!reader.is_whole(), "cut");
     }
 
     #[test]

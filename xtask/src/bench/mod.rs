@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
     /// Whom to compare with; a peer that is not there is named and left out.
-    #[arg(long, value_delimiter = ',', default_value = "restic,rustic,borg")]
+    #[arg(long, value_delimiter = ',', default_value = "restic,rustic,borg,limit")]
     peers: Vec<contender::Kind>,
     /// The server behind which each repository is; without it, they are in the work folder.
     #[arg(long)]
@@ -223,7 +223,7 @@ fn attempt(contender: &Contender, task: &Task<'_>, template: &Path) -> Result<Sa
         cold::drop_page_cache()?;
     }
     let sample = measure::measure(&mut contender.command(task))??;
-    if task.round == 0 {
+    if task.round == 0 && contender.is_a_peer() {
         verify::verify(contender, task)?;
     }
     Ok(sample)

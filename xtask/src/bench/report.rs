@@ -72,8 +72,10 @@ fn table(bench: &Bench<'_>) -> String {
     if ours.repository_bytes() == 0 {
         return table; // a server has it in memory
     }
-    let sizes = bench.contenders.iter().map(|contender| format!("{:.1}", mebibytes(contender)));
-    let ratios = peers.iter().map(|peer| format!("{:.3}", mebibytes(ours) / mebibytes(peer)));
+    let or_nothing = |peer: &Contender, text: String| if peer.is_a_peer() { text } else { "–".to_owned() };
+    let sizes = bench.contenders.iter().map(|peer| or_nothing(peer, format!("{:.1}", mebibytes(peer))));
+    let ratios =
+        peers.iter().map(|peer| or_nothing(peer, format!("{:.3}", mebibytes(ours) / mebibytes(peer))));
     let cells: Vec<String> =
         std::iter::once("repository, MiB".to_owned()).chain(sizes).chain(ratios).collect();
     table + &format!("| {} |\n", cells.join(" | "))

@@ -105,6 +105,24 @@ impl Key {
         Ok(())
     }
 
+    /// Hands the plaintext of `sealed` to `each` piece by piece, after verifying the tag; all pieces come through `scratch`.
+    pub(crate) fn open_in_pieces(
+        &self,
+        sealed: &[u8],
+        scratch: &mut Vec<u8>,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), NotAuthentic> {
+        let (nonce, ciphertext) = self.verify(sealed)?;
+        let mut stream = self.stream(nonce);
+        for piece in ciphertext.chunks(PIECE) {
+            scratch.clear();
+            scratch.extend_from_slice(piece);
+            stream.apply_keystream(scratch);
+            each(scratch);
+        }
+        Ok(())
+    }
+
     /// Opens in place: on success the answer is the plaintext's range of the same buffer.
     pub(crate) fn open_in_place<'a>(&self, sealed: &'a mut [u8]) -> Result<&'a mut [u8], NotAuthentic> {
         let (nonce, _) = self.verify(sealed)?;
@@ -241,6 +259,20 @@ mod tests {
             let mut out = b"before".to_vec();
             key().seal_with(&nonce, plain.chunks(size).chain([&[][..]]), &mut out);
             assert!(out[6..] == whole, "parts of {size}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_whole() {
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let plain: Vec<u8> = (0..length).map(|i| (i * 31 / 7) as u8).collect();
+            let mut sealed = sealed(&[3; NONCE], &plain);
+            let (mut opened, mut scratch) = (Vec::new(), Vec::new());
+            key().open_in_pieces(&sealed, &mut scratch, |piece| opened.extend_from_slice(piece)).unwrap();
+            assert!(opened == plain && scratch.capacity() <= PIECE, "{length}");
+            sealed[NONCE] ^= 1;
+            let nothing = key().open_in_pieces(&sealed, &mut scratch, |_| panic!("not verified"));
+            assert!(nothing.is_err());
         }
     }
 

@@ -9,6 +9,15 @@ use crate::pack::header::{FRAME, entry_size};
 use crate::pack::writer::SealedBlob;
 use crate::upload::open_packs::Chance;
 use crate::upload::{Saved, Upload};
+use sha2::{Digest, Sha256};
+
+/// In which form a blob was sealed.
+enum Form {
+    Plain,
+    Compressed,
+    /// As it is, in a frame.
+    Raw(RawFrame),
+}
 
 /// Buffers beyond this size are given up after the blob that needed them.
 const USUAL_BLOB: usize = 4 * 1024 * 1024;
@@ -130,9 +139,9 @@ impl<'a> BlobSaver<'a> {
     /// Returns how many bytes the blob takes.
     fn store(&mut self, blob: BlobHandle, plain: &[u8], length: u32) -> Result<u64> {
         let uncompressed_length = if self.is_compressed(blob.kind, plain) { length } else { 0 };
-        self.seal(plain, uncompressed_length > 0)?;
+        let form = self.seal(plain, uncompressed_length > 0)?;
         if self.upload.options.verify_before_upload {
-            self.verify(blob.id, length, uncompressed_length > 0)?;
+            self.verify(blob.id, length, &form)?;
         }
         if u32::try_from(self.sealed.len()).is_err() {
             return Err(too_large(blob.kind, plain.len()));
@@ -161,35 +170,48 @@ impl<'a> BlobSaver<'a> {
         wanted && !plain.is_empty() && self.upload.config.version >= 2
     }
 
-    fn seal(&mut self, plain: &[u8], compress: bool) -> Result<()> {
+    fn seal(&mut self, plain: &[u8], compress: bool) -> Result<Form> {
         self.sealed.clear();
         if !compress {
-            return self.upload.key.seal(plain, &mut self.sealed);
+            self.upload.key.seal(plain, &mut self.sealed)?;
+            return Ok(Form::Plain);
         }
         if self.encoder.finds_incompressible(plain, &mut self.first) {
             let length = u32::try_from(plain.len()).map_err(|_| too_large(BlobKind::Data, plain.len()))?;
             let frame = RawFrame::new(length);
             let parts = frame.parts(plain);
-            return self.upload.key.seal_parts(parts, RawFrame::length(plain.len()), &mut self.sealed);
+            self.upload.key.seal_parts(parts, RawFrame::length(plain.len()), &mut self.sealed)?;
+            return Ok(Form::Raw(frame));
         }
         self.first.clear();
         self.encoder.encode(plain, &mut self.first);
-        self.upload.key.seal(&self.first, &mut self.sealed)
+        self.upload.key.seal(&self.first, &mut self.sealed)?;
+        Ok(Form::Compressed)
     }
 
     /// Brings the blob back from its sealed bytes alone.
-    fn verify(&mut self, id: BlobId, length: u32, compressed: bool) -> Result<()> {
+    fn verify(&mut self, id: BlobId, length: u32, form: &Form) -> Result<()> {
         let failed = |what| Error::Verification { id, what };
-        self.reopen(id)?;
-        let plain = if compressed {
-            self.first.clear();
-            let decoded = self.decoder.decode(&self.opened, length.into(), &mut self.first);
-            decoded.map_err(|_| failed("it does not decompress"))?;
-            &self.first
-        } else {
-            &self.opened
-        };
-        if BlobId::of(plain) == id { Ok(()) } else { Err(failed("its hash is another")) }
+        let mut hash = Sha256::new();
+        match form {
+            Form::Plain => self.reopen_in_pieces(id, |piece| hash.update(piece))?,
+            Form::Raw(frame) => {
+                let mut reader = frame.reader();
+                self.reopen_in_pieces(id, |piece| reader.take(piece, |content| hash.update(content)))?;
+                if !reader.is_whole() {
+                    return Err(failed("it does not decompress"));
+                }
+            }
+            Form::Compressed => {
+                self.reopen(id)?;
+                self.first.clear();
+                let decoded = self.decoder.decode(&self.opened, length.into(), &mut self.first);
+                decoded.map_err(|_| failed("it does not decompress"))?;
+                hash.update(&self.first);
+            }
+        }
+        let is_right = BlobId::from_bytes(hash.finalize().into()) == id;
+        if is_right { Ok(()) } else { Err(failed("its hash is another")) }
     }
 
     /// Brings what was sealed back from the sealed bytes alone; that it holds the blob is known.
@@ -203,7 +225,13 @@ impl<'a> BlobSaver<'a> {
     fn reopen(&mut self, id: BlobId) -> Result<()> {
         self.opened.clear();
         let opened = self.upload.key.open(&self.sealed, &mut self.opened);
-        opened.map_err(|_| Error::Verification { id, what: "it does not open" })
+        opened.map_err(|_| not_opening(id))
+    }
+
+    /// Opens the sealed bytes again; what is in them is only looked at, while it is hot.
+    fn reopen_in_pieces(&mut self, id: BlobId, each: impl FnMut(&[u8])) -> Result<()> {
+        let opened = self.upload.key.open_in_pieces(&self.sealed, &mut self.opened, each);
+        opened.map_err(|_| not_opening(id))
     }
 
     fn give_up_large_buffers(&mut self) {
@@ -215,6 +243,10 @@ impl<'a> BlobSaver<'a> {
     }
 }
 
+fn not_opening(id: BlobId) -> Error {
+    Error::Verification { id, what: "it does not open" }
+}
+
 fn too_large(kind: BlobKind, length: usize) -> Error {
     Error::TooLarge { what: format!("a {} blob", kind.word()), size: length as u64 }
 }
@@ -224,21 +256,26 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::upload) fn broken_blobs_are_noticed(mut saver: BlobSaver<'_>) {
-        let plain = b"some text, some text, some text".repeat(9);
-        let (id, length) = (BlobId::of(&plain), plain.len() as u32);
-        for compress in [false, true] {
-            saver.seal(&plain, compress).unwrap();
-            saver.verify(id, length, compress).unwrap();
-            assert!(saver.verify(BlobId::of(b"other"), length, compress).is_err());
-            for at in 0..saver.sealed.len() {
+        let text = b"some text, some text, some text".repeat(9);
+        let noise: Vec<u8> = crate::random::bytes::<{ 300 * 1024 }>().unwrap().to_vec();
+        for (plain, compress, step) in [(&text, false, 1), (&text, true, 1), (&noise, true, 997)] {
+            let (id, length) = (BlobId::of(plain), plain.len() as u32);
+            let form = saver.seal(plain, compress).unwrap();
+            assert_eq!(matches!(form, Form::Raw(_)), plain.len() > 1000);
+            saver.verify(id, length, &form).unwrap();
+            assert!(saver.verify(BlobId::of(b"other"), length, &form).is_err());
+            for at in (0..saver.sealed.len()).step_by(step) {
                 saver.sealed[at] ^= 4;
-                assert!(saver.verify(id, length, compress).is_err());
+                assert!(saver.verify(id, length, &form).is_err());
                 saver.sealed[at] ^= 4;
             }
         }
         // Sealed rightly, but compressed wrongly.
+        let (id, length) = (BlobId::of(&text), text.len() as u32);
         saver.seal(b"no frame", false).unwrap();
-        assert!(saver.verify(id, length, true).is_err());
+        assert!(saver.verify(id, length, &Form::Compressed).is_err());
+        saver.seal(&text, false).unwrap();
+        assert!(saver.verify(id, length, &Form::Raw(RawFrame::new(length))).is_err());
     }
 
     pub(in crate::upload) fn broken_frames_are_noticed(mut saver: BlobSaver<'_>) {

@@ -1,9 +1,10 @@
 //! Backup: a source becomes a snapshot; the pipeline in one visible chain.
 //!
-//! source → parent → files → trees → finish → snapshot, each a file of its own. All workers take jobs
-//! from one queue in the order of the tree ([`order`]): to scan a directory and compare its entries with the
-//! parent ([`source`], [`scan`], [`parent`]), to read a file ([`files`]), to save a chunk. Whoever completes a
-//! directory folds it ([`trees`]). The snapshot file is saved last: that is the moment the backup exists.
+//! source → known → parent → files → trees → finish → snapshot, each a file of its own. All workers take
+//! jobs from one queue in the order of the tree ([`order`]): to look at a directory ([`source`]), which may be
+//! known as it is ([`known`], [`files_cache`]), or else to scan it and compare its entries with the parent
+//! ([`scan`], [`parent`]), to read a file ([`files`]), to save a chunk. Whoever completes a directory folds
+//! it ([`trees`]). The snapshot file is saved last: that is the moment the backup exists.
 
 mod monitor;
 mod exclude;

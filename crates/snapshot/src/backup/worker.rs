@@ -25,7 +25,7 @@ use crate::fs::{Accounts, AttributeReader, Names};
 use crate::gojson;
 
 /// Buffers that are kept to be used again.
-const MOST_SPARE_BUFFERS: usize = 8;
+const MOST_SPARE_BUFFERS: usize = 4;
 /// Few chunks are larger than this, in bytes.
 const LARGEST_SPARE_BUFFER: usize = 4 << 20;
 

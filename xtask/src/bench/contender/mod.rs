@@ -3,6 +3,7 @@
 mod borg;
 mod restic;
 mod rustic;
+mod tools;
 
 use super::row::Row;
 use super::server::{Place, Running};
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     Restic,
     Rustic,
     Borg,
+    /// No program for backups, but tar, zstd, find and cp: what the machine allows
+    Limit,
     #[value(skip)]
     Tresor,
 }
@@ -68,7 +71,8 @@ pub(super) fn find(
 ) -> Result<Vec<Contender>> {
     let mut contenders = vec![Contender::new(Kind::Tresor, tresor, place, dir)?];
     for kind in peers {
-        match peers::find(kind.name()) {
+        let program = if *kind == Kind::Limit { tools::find() } else { peers::find(kind.name()) };
+        match program {
             Some(program) => contenders.push(Contender::new(*kind, program, place, dir)?),
             None => eprintln!("{} is not there and is left out", kind.name()),
         }
@@ -83,19 +87,22 @@ impl Kind {
             Kind::Restic => "restic",
             Kind::Rustic => "rustic",
             Kind::Borg => "borg",
+            Kind::Limit => "limit",
         }
     }
 
     fn has_restics_format(self) -> bool {
-        self != Kind::Borg
+        !matches!(self, Kind::Borg | Kind::Limit)
     }
 }
 
 impl Contender {
     fn new(kind: Kind, program: PathBuf, place: Option<Place>, dir: &Path) -> Result<Self> {
-        let argument = if matches!(kind, Kind::Tresor | Kind::Restic) { "version" } else { "--version" };
-        let version = process::output(Command::new(&program).arg(argument))?;
-        let version = version.split_whitespace().nth(1).unwrap_or("?").to_owned();
+        let version = match kind {
+            Kind::Limit => "(tar into zstd -3 -T2, find, cp -a, cat)".to_owned(),
+            Kind::Tresor | Kind::Restic => version(&program, "version")?,
+            Kind::Rustic | Kind::Borg => version(&program, "--version")?,
+        };
         let folder = dir.join(kind.name());
         Ok(Contender {
             kind,
@@ -117,11 +124,17 @@ impl Contender {
         &self.version
     }
 
+    /// Whether it makes backups.
+    pub(super) fn is_a_peer(&self) -> bool {
+        self.kind != Kind::Limit
+    }
+
     /// Whether it has a command that does the work of `row`.
     pub(super) fn can(&self, row: Row) -> bool {
         match self.kind {
             Kind::Tresor | Kind::Restic => true,
             Kind::Rustic => !matches!(row, Row::Stats | Row::Copy | Row::CopyOther),
+            Kind::Limit => tools::can(row),
             Kind::Borg => !matches!(row, Row::Find | Row::Stats | Row::Copy | Row::CopyOther),
         }
     }
@@ -166,6 +179,9 @@ impl Contender {
             Row::Init => self.clear(),
             Row::Backup | Row::ColdBackup => {
                 self.clear()?;
+                if self.kind == Kind::Limit {
+                    return Ok(());
+                }
                 if self.kind.has_restics_format() && self.place.is_none() {
                     return process::run(Command::new("cp").arg("-a").arg(template).arg(self.repository()));
                 }
@@ -204,6 +220,7 @@ impl Contender {
             Kind::Tresor | Kind::Restic => self.restic(&mut command, task),
             Kind::Rustic => self.rustic(&mut command, task),
             Kind::Borg => self.borg(&mut command, task),
+            Kind::Limit => tools::arguments(task),
         };
         command.args(arguments);
         command
@@ -234,6 +251,12 @@ impl Contender {
             None => self.repository().with_file_name(task.name()),
         }
     }
+}
+
+/// The second word of what `program` says of its version.
+fn version(program: &Path, argument: &str) -> Result<String> {
+    let said = process::output(Command::new(program).arg(argument))?;
+    Ok(said.split_whitespace().nth(1).unwrap_or("?").to_owned())
 }
 
 /// The location of what is called `name` and lies where the repository does.
