@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tresor_repo::BlobId;
 
+use super::files_cache::Known;
 use super::folder::Folder;
 use super::monitor::Added;
 use super::place::{Kept, Place};
@@ -36,8 +37,8 @@ pub(super) struct FolderJob {
     pub(super) disk_name: Option<Box<[u8]>>,
     /// The parent snapshot's node of the same path.
     pub(super) previous: Option<Box<Node>>,
-    /// Whether that was not read, because the directory above looks as the last backup saw it.
-    pub(super) above_is_known: bool,
+    /// What the files cache knows of it, if that node was not read because the directory above is known too.
+    pub(super) known: Option<Known>,
     /// If targets lead through it: where to.
     pub(super) passage: Option<Branch>,
     /// The device that all in it should be on.

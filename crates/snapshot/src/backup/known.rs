@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tresor_repo::BlobKind;
 use tresor_repo::handle::Right;
@@ -13,7 +12,6 @@ use tresor_repo::handle::Right;
 use super::files_cache::Known;
 use super::folder::{Folder, Inside};
 use super::jobs::{FolderJob, Scanned};
-use super::monitor::{Added, Change, FinishedItem};
 use super::order::Work;
 use super::place::{Place, push_component};
 use super::source::{Entry, Level, Visit};
@@ -65,8 +63,8 @@ impl<R: Right> Worker<'_, R> {
         position: &[u32],
     ) -> Result<bool> {
         let Some(known) = self.known(job) else { return Ok(false) };
-        let Some(seen) = self.look(open, &known)? else { return Ok(false) };
-        if !self.all_known(&seen.folders) || !self.run.upload.contains(BlobKind::Tree, &known.tree) {
+        let Some(mut seen) = self.look(open, &known)? else { return Ok(false) };
+        if !self.know_all(&mut seen.folders) || !self.run.upload.contains(BlobKind::Tree, &known.tree) {
             return Ok(false);
         }
         self.tell_unchanged(&seen);
@@ -90,14 +88,11 @@ impl<R: Right> Worker<'_, R> {
     }
 
     /// What is known of a directory, if the parent snapshot says the same.
-    pub(super) fn known(&self, job: &FolderJob) -> Option<Known> {
-        let cache = self.run.files_cache.filter(|_| job.passage.is_none())?;
-        let known = cache.get(&self.snapshot_path)?;
-        let agrees = match &job.previous {
-            Some(previous) => previous.subtree == Some(known.tree),
-            None => job.above_is_known,
-        };
-        agrees.then_some(known)
+    fn known(&self, job: &FolderJob) -> Option<Known> {
+        job.known.or_else(|| {
+            let tree = job.previous.as_ref()?.subtree?;
+            self.run.files_cache?.get(&self.snapshot_path).filter(|known| known.tree == tree)
+        })
     }
 
     fn look(&mut self, open: &Open<'_>, known: &Known) -> Result<Option<Seen>> {
@@ -110,15 +105,15 @@ impl<R: Right> Worker<'_, R> {
         Ok((view == Some(known.view)).then_some(look.seen))
     }
 
-    /// Whether something is known of every one of these directories.
-    fn all_known(&mut self, folders: &[FolderJob]) -> bool {
+    /// Adds what is known of these directories; says whether that is something of every one.
+    fn know_all(&mut self, folders: &mut [FolderJob]) -> bool {
         let Some(cache) = self.run.files_cache else { return false };
         let length = self.snapshot_path.len();
-        folders.iter().all(|job| {
+        folders.iter_mut().all(|job| {
             push_component(&mut self.snapshot_path, &job.name);
-            let known = cache.get(&self.snapshot_path).is_some();
+            job.known = cache.get(&self.snapshot_path);
             self.snapshot_path.truncate(length);
-            known
+            job.known.is_some()
         })
     }
 
@@ -126,23 +121,11 @@ impl<R: Right> Worker<'_, R> {
         for path in &seen.excluded {
             self.run.monitor.excluded(path);
         }
-        let length = self.snapshot_path.len();
-        let (mut start, mut bytes) = (0, 0);
+        let mut start = 0;
         for &(end, size) in &seen.files {
-            push_component(&mut self.snapshot_path, &seen.names[start..end]);
-            self.run.monitor.finished(&FinishedItem {
-                path: &self.snapshot_path,
-                is_dir: false,
-                change: Change::Unmodified,
-                size,
-                added: Added::default(),
-                seconds: 0.0,
-            });
-            self.snapshot_path.truncate(length);
-            (start, bytes) = (end, bytes + size);
+            self.run.unchanged(&mut self.snapshot_path, &seen.names[start..end], size);
+            start = end;
         }
-        self.run.counts.files.unmodified.fetch_add(seen.files.len() as u64, Ordering::Relaxed);
-        self.run.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The parent snapshot's node of a folder; that of the one above is read if it was only known.
@@ -186,7 +169,7 @@ impl Visit for Look<'_, '_> {
                 name: entry.name.into(),
                 disk_name: None,
                 previous: None,
-                above_is_known: true,
+                known: None,
                 passage: None,
                 device: entry.device,
             }),

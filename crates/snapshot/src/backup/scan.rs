@@ -1,7 +1,6 @@
 //! Scan a directory: decide of each entry whether it is done, to be read, or to be scanned in turn.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::{io, mem};
 
 use tresor_repo::handle::Right;
@@ -10,11 +9,10 @@ use tresor_repo::{BlobId, BlobKind};
 use super::folder::{Folder, Inside};
 use super::jobs::{FileJob, FolderJob, Scanned};
 use super::known::Open;
-use super::monitor::{Added, Change, FinishedItem};
 use super::nodes::attach;
 use super::order::Work;
 use super::parent::{Previous, content_is_stored, is_unchanged};
-use super::place::{Place, push_component};
+use super::place::Place;
 use super::source::{Entry, Level, Visit};
 use super::targets::{Branch, Branches, Layout, absolute, on_disk};
 use super::view::View;
@@ -124,9 +122,9 @@ impl<R: Right> Worker<'_, R> {
             found.view = Some(View::of(&metadata));
         }
         let node = self.folder_node(above, &place, &directory, &metadata, &mut found);
-        let previous_tree = match job.above_is_known {
-            true => self.known(&job).map(|known| known.tree),
-            false => job.previous.as_ref().and_then(|previous| previous.subtree),
+        let previous_tree = match job.known {
+            Some(known) => Some(known.tree),
+            None => job.previous.as_ref().and_then(|previous| previous.subtree),
         };
         let path = mem::take(&mut self.path);
         let previous = self.previous(previous_tree.as_ref(), &path)?;
@@ -256,7 +254,7 @@ impl Visit for Scan<'_, '_> {
             name: name.into(),
             disk_name,
             previous,
-            above_is_known: false,
+            known: None,
             passage: Some(branch),
             device,
         });
@@ -285,7 +283,7 @@ impl Scan<'_, '_> {
             name: entry.name.into(),
             disk_name: disk_name(entry.name, entry.disk_name),
             previous: previous.map(Box::new),
-            above_is_known: false,
+            known: None,
             passage: None,
             device: entry.device,
         });
@@ -315,20 +313,7 @@ impl Scan<'_, '_> {
         node.content = Some(content.to_vec());
         self.found.nodes.push(Some(node));
 
-        let size = entry.metadata.size;
-        self.run.counts.files.count(Change::Unmodified);
-        self.run.counts.bytes.fetch_add(size, Ordering::Relaxed);
-        let length = self.snapshot_path.len();
-        push_component(self.snapshot_path, entry.name);
-        self.run.monitor.finished(&FinishedItem {
-            path: self.snapshot_path,
-            is_dir: false,
-            change: Change::Unmodified,
-            size,
-            added: Added::default(),
-            seconds: 0.0,
-        });
-        self.snapshot_path.truncate(length);
+        self.run.unchanged(self.snapshot_path, entry.name, entry.metadata.size);
     }
 
     /// A symbolic link, device or pipe.

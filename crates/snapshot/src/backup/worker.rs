@@ -14,11 +14,11 @@ use tresor_repo::{BlobId, Cancel, Problem, Repository};
 
 use super::exclude::SourceFilter;
 use super::files_cache::FilesCache;
-use super::monitor::{BackupMonitor, Change};
+use super::monitor::{Added, BackupMonitor, Change, FinishedItem};
 use super::nodes::NodeMaker;
 use super::options::BackupOptions;
 use super::order::Order;
-use super::place::Descriptors;
+use super::place::{Descriptors, push_component};
 use super::window::Window;
 use crate::error::{Error, Result};
 use crate::fs::{Accounts, AttributeReader, Names};
@@ -156,6 +156,23 @@ impl<'a> Run<'a> {
         self.counts.problems.fetch_add(1, Ordering::Relaxed);
         let item = gojson::lossy(path).into_owned();
         self.monitor.problem(&Problem { item, doing, cause: cause.into() });
+    }
+
+    /// Counts and tells that a file has not changed since the parent; `folder` is its directory's path in the snapshot.
+    pub(super) fn unchanged(&self, folder: &mut Vec<u8>, name: &[u8], size: u64) {
+        self.counts.files.count(Change::Unmodified);
+        self.counts.bytes.fetch_add(size, Ordering::Relaxed);
+        let length = folder.len();
+        push_component(folder, name);
+        self.monitor.finished(&FinishedItem {
+            path: folder,
+            is_dir: false,
+            change: Change::Unmodified,
+            size,
+            added: Added::default(),
+            seconds: 0.0,
+        });
+        folder.truncate(length);
     }
 
     /// Gives the backup up; the first error is the one that is reported.
