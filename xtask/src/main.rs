@@ -34,6 +34,10 @@ enum Command {
     Tidy,
     /// Measures tresor beside every peer it finds, and writes the table to the docs.
     Bench(bench::Arguments),
+    /// Measures tresor beside its peers with more and more files, snapshots and cores.
+    Scaling(bench::scaling::Arguments),
+    /// Shows where the CPU time of one row of the measurements goes, by `perf`.
+    Profile(bench::profile::Arguments),
     /// Long runs that try to break things.
     Campaign(campaign::Arguments),
     /// Runs the table of command lines by restic and by tresor, and compares.
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Scaling(arguments) => bench::scaling::run(&arguments),
+        Command::Profile(arguments) => bench::profile::run(&arguments),
         Command::Campaign(arguments) => campaign::run(&arguments),
         Command::Differential(arguments) => differential::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

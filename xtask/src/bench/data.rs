@@ -36,7 +36,7 @@ impl Set {
     }
 
     /// What matches a handful of its names, at most.
-    pub(super) fn pattern(self) -> &'static str {
+    fn pattern(self) -> &'static str {
         match self {
             Set::Linux => "*printk.h",
             Set::Rand | Set::Gib => "*-2.bin",
@@ -44,6 +44,16 @@ impl Set {
             Set::OneText => "*.txt",
         }
     }
+}
+
+/// Data to back up, and what of it to ask for.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) folder: PathBuf,
+    /// What matches a handful of its names, at most.
+    pub(super) pattern: &'static str,
+    /// The file that is dumped.
+    pub(super) file: PathBuf,
 }
 
 /// How long the file is in sets of one.
@@ -54,14 +64,9 @@ const PART: usize = 1 << 20;
 /// Where Debian's package `linux-source-6.1` puts the source.
 const KERNEL: &str = "/usr/src/linux-source-6.1.tar.xz";
 
-/// Makes the set below `dir`, from its origin, and returns its folder.
-pub(super) fn prepare(set: Set, dir: &Path) -> Result<PathBuf> {
-    let folder = dir.join("data").join(set.name());
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    eprintln!("preparing {}", folder.display());
+/// Makes the set below `dir`, from its origin.
+pub(super) fn prepare(set: Set, dir: &Path) -> Result<Source> {
+    let folder = empty_folder(dir, set.name())?;
     match set {
         Set::Linux => unpack_kernel(&folder)?,
         Set::Rand => make_random(&folder, 4, 512 << 20)?,
@@ -69,11 +74,22 @@ pub(super) fn prepare(set: Set, dir: &Path) -> Result<PathBuf> {
         Set::OneRand => make_random(&folder, 1, ONE)?,
         Set::OneText => make_text(&folder)?,
     }
+    Ok(Source { file: largest_file(&folder)?, pattern: set.pattern(), folder })
+}
+
+/// The folder for the data called `name`, with nothing in it.
+pub(super) fn empty_folder(dir: &Path, name: &str) -> Result<PathBuf> {
+    let folder = dir.join("data").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    eprintln!("preparing {}", folder.display());
     Ok(folder)
 }
 
 /// The largest file below `folder`, the first of them by name.
-pub(super) fn largest_file(folder: &Path) -> Result<PathBuf> {
+fn largest_file(folder: &Path) -> Result<PathBuf> {
     let mut largest = None;
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {

@@ -3,6 +3,7 @@
 use crate::Result;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
@@ -26,9 +27,21 @@ impl fmt::Display for Sample {
     }
 }
 
+/// What is put around a command that is measured.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    /// On how many cores it may run; on all of them if not given.
+    pub(super) cores: Option<usize>,
+    /// A program and its arguments, which runs the command.
+    pub(super) wrapper: Vec<OsString>,
+}
+
 /// The hidden command that runs another and prints a [`Sample`] as JSON.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// On how many of the cores that this process may use the command may run.
+    #[arg(long)]
+    cores: Option<usize>,
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }
@@ -39,6 +52,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut command = Command::new(&arguments.command[0]);
     command.args(&arguments.command[1..]).stdin(Stdio::null()).stdout(Stdio::null());
+    if let Some(cores) = arguments.cores {
+        keep_to(cores)?; // the child inherits it
+    }
     let start = Instant::now();
     let status = command.status().map_err(|e| format!("cannot run {command:?}: {e}"))?;
     let wall = start.elapsed().as_secs_f64();
@@ -52,10 +68,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Keeps this thread, and what it starts, to the first `cores` of the cores that it may use.
+fn keep_to(cores: usize) -> Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let mut kept = CpuSet::new();
+    let first = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).take(cores);
+    first.for_each(|core| kept.set(core));
+    if cores == 0 || kept.count() as usize != cores {
+        return Err(format!("{cores} cores are wanted, and {} can be used", allowed.count()).into());
+    }
+    Ok(sched_setaffinity(None, &kept)?)
+}
+
 /// What `command` cost, or what it said when it failed.
-pub(super) fn measure(command: &mut Command) -> Result<Result<Sample, String>> {
+pub(super) fn measure(command: &mut Command, around: &Around) -> Result<Result<Sample, String>> {
     let mut measured = Command::new(std::env::current_exe()?);
-    measured.args(["measure", "--"]).arg(command.get_program()).args(command.get_args());
+    measured.arg("measure").args(around.cores.map(|cores| format!("--cores={cores}")));
+    measured.arg("--").args(&around.wrapper).arg(command.get_program()).args(command.get_args());
     measured.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if let Some(folder) = command.get_current_dir() {
         measured.current_dir(folder);
@@ -67,4 +96,21 @@ pub(super) fn measure(command: &mut Command) -> Result<Result<Sample, String>> {
         return Ok(Err(last.into_iter().rev().collect::<Vec<_>>().join("; ")));
     }
     Ok(Ok(serde_json::from_slice(&output.stdout)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_thread_keeps_to_the_cores_it_is_told() {
+        let kept = thread::spawn(|| {
+            keep_to(1).unwrap();
+            (sched_getaffinity(None).unwrap().count(), thread::available_parallelism().unwrap().get())
+        });
+        assert_eq!(kept.join().unwrap(), (1, 1));
+        assert!(keep_to(0).is_err());
+        assert!(keep_to(CpuSet::MAX_CPU + 1).is_err());
+    }
 }

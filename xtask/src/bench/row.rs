@@ -22,6 +22,8 @@ pub(super) enum Row {
     Stats,
     Check,
     CheckData,
+    /// Which snapshots would go if only the newest ten stayed; none goes.
+    Forget,
     Restore,
     /// One file, to standard output.
     Dump,
@@ -39,10 +41,15 @@ impl Row {
         Row::value_variants()
     }
 
-    /// The rows to measure, in order: what was asked for, or all but the cold ones.
+    /// The rows to measure, in order: what was asked for, or all the usual ones.
     pub(super) fn chosen(asked: &[Row]) -> Vec<Row> {
         let all = Row::all().iter().copied();
-        all.filter(|row| if asked.is_empty() { !row.is_cold() } else { asked.contains(row) }).collect()
+        all.filter(|row| if asked.is_empty() { row.is_usual() } else { asked.contains(row) }).collect()
+    }
+
+    /// Whether it says something without a disk and without many snapshots.
+    fn is_usual(self) -> bool {
+        !self.is_cold() && self != Row::Forget
     }
 
     /// How often it is run when `wanted` are to be measured `pairs` times: one that is not wanted is run
@@ -104,6 +111,7 @@ impl fmt::Display for Row {
             Row::Stats => "stats",
             Row::Check => "check",
             Row::CheckData => "check --read-data",
+            Row::Forget => "forget --dry-run",
             Row::Restore => "restore",
             Row::Dump => "dump",
             Row::Copy => "copy",
@@ -123,9 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn cold_rows_are_measured_only_when_asked_for() {
+    fn unusual_rows_are_measured_only_when_asked_for() {
         assert!(Row::chosen(&[]).iter().all(|row| !row.is_cold()));
-        assert_eq!(Row::chosen(&[]).len(), Row::all().len() - 2);
+        assert_eq!(Row::chosen(&[]).len(), Row::all().len() - 3);
         assert_eq!(Row::chosen(&[Row::Ls, Row::ColdBackup]), [Row::ColdBackup, Row::Ls]);
     }
 

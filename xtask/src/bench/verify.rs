@@ -15,6 +15,7 @@ pub(super) fn verify(contender: &Contender, task: &Task<'_>) -> Result<()> {
         Row::Restore => restored(task),
         Row::Find => tells(&mut contender.command(task), task.pattern.trim_start_matches('*')),
         Row::Diff => tells(&mut contender.command(task), &task.source.to_string_lossy()[1..]),
+        Row::Forget => tells(&mut contender.command(task), "keep"),
         Row::Dump => dumped(&mut contender.command(task), fs::metadata(task.file)?.len()),
         Row::Copy | Row::CopyOther => contender.verify_copy(task),
         _ => Ok(()),

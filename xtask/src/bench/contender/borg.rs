@@ -29,7 +29,9 @@ impl Contender {
             }
             Row::Dump => with(&["extract", "--stdout", &newest()], rootless(task.file)),
             Row::Prune => with(&["-c", "\"$0\" prune --keep-last 1 && \"$0\" compact"], &self.program),
-            Row::Find | Row::Stats | Row::Copy | Row::CopyOther => unreachable!("borg has no {}", task.row),
+            Row::Find | Row::Stats | Row::Forget | Row::Copy | Row::CopyOther => {
+                unreachable!("borg has no {}", task.row)
+            }
         }
     }
 

@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    fn has_restics_format(self) -> bool {
+    pub(super) fn has_restics_format(self) -> bool {
         !matches!(self, Kind::Borg | Kind::Limit)
     }
 }
@@ -135,7 +135,7 @@ impl Contender {
             Kind::Tresor | Kind::Restic => true,
             Kind::Rustic => !matches!(row, Row::Stats | Row::Copy | Row::CopyOther),
             Kind::Limit => tools::can(row),
-            Kind::Borg => !matches!(row, Row::Find | Row::Stats | Row::Copy | Row::CopyOther),
+            Kind::Borg => !matches!(row, Row::Find | Row::Stats | Row::Forget | Row::Copy | Row::CopyOther),
         }
     }
 

@@ -22,6 +22,7 @@ impl Contender {
             Row::Stats => words(&["stats"]),
             Row::Check => words(&["check"]),
             Row::CheckData => words(&["check", "--read-data"]),
+            Row::Forget => words(&["forget", "--keep-last", "10", "--dry-run"]),
             Row::Restore => with(&["restore", "latest", "--target"], task.target),
             Row::Dump => with(&["dump", "latest"], task.file),
             Row::Copy | Row::CopyOther => with(&["copy", "--from-repo"], self.location()),
