@@ -1,9 +1,9 @@
 //! The global flags: those every command takes.
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use std::path::PathBuf;
 use std::time::Duration;
-use tresor_repo::codec::Compression;
+use tresor_repo::codec::{Compression, NoCompression};
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
@@ -22,9 +22,10 @@ pub(crate) struct Global {
     /// Remove caches that were not used for 30 days
     #[arg(long, global = true)]
     pub(crate) cleanup_cache: bool,
-    /// Compress new blobs this hard, in repositories of version 2 (default: $RESTIC_COMPRESSION or auto)
+    /// Compress new blobs this hard, in repositories of version 2: auto, off, fastest, better, max or zstd:1 to zstd:22
+    /// (default: $RESTIC_COMPRESSION or auto)
     #[arg(long, global = true, value_name = "MODE", value_parser = parse_compression)]
-    pub(crate) compression: Option<Mode>,
+    pub(crate) compression: Option<Compression>,
     /// Name this program so in HTTP requests
     #[arg(long, global = true, value_name = "STRING")]
     pub(crate) http_user_agent: Option<String>,
@@ -93,37 +94,8 @@ pub(crate) struct Global {
     pub(crate) verbose: u8,
 }
 
-/// The values of `--compression`.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// zstd's default level.
-    Auto,
-    /// Store data as it is.
-    Off,
-    /// Less effort.
-    Fastest,
-    /// More effort.
-    Better,
-    /// Most effort.
-    Max,
-}
-
-impl From<Mode> for Compression {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Auto => Compression::Auto,
-            Mode::Off => Compression::Off,
-            Mode::Fastest => Compression::Fastest,
-            Mode::Better => Compression::Better,
-            Mode::Max => Compression::Max,
-        }
-    }
-}
-
-fn parse_compression(text: &str) -> std::result::Result<Mode, String> {
-    Mode::from_str(text, false).map_err(|_| {
-        format!("invalid compression mode {text:?}, must be one of (auto|off|fastest|better|max)")
-    })
+fn parse_compression(text: &str) -> std::result::Result<Compression, String> {
+    text.parse().map_err(|wrong: NoCompression| wrong.to_string())
 }
 
 impl Global {
@@ -215,7 +187,7 @@ mod tests {
         let global = settle(&["--repo=flag"], Environment::from(environment)).unwrap();
         assert_eq!(global.repo.as_deref(), Some("flag"));
         assert_eq!(global.pack_bytes().unwrap(), 32 << 20);
-        assert_eq!(global.compression, Some(Mode::Max));
+        assert_eq!(global.compression, Some(Compression::Max));
         let global = settle(&["--password-command="], [("RESTIC_PASSWORD_COMMAND", "x")].into()).unwrap();
         assert_eq!(global.password_command, None);
     }

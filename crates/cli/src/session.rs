@@ -13,7 +13,6 @@ use tresor_backend::location::Place;
 use tresor_backend::retry::Retry;
 use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
 use tresor_repo::cache::stock;
-use tresor_repo::codec::Compression;
 use tresor_repo::handle::{Append, Read, Right};
 use tresor_repo::index::Index;
 use tresor_repo::keyfile::Password;
@@ -412,7 +411,7 @@ impl Session {
         let (id, version) = (repository.id().short(), repository.config().version);
         let level = match version {
             1 => String::new(),
-            _ => format!(", compression level {}", level_word(repository.options().compression)),
+            _ => format!(", compression level {}", repository.options().compression),
         };
         self.ui.print_on_terminal(&format!("repository {id} opened (version {version}{level})"));
     }
@@ -452,7 +451,7 @@ impl Session {
     /// How repositories are used in this session.
     pub(crate) fn options(&self) -> Result<Options> {
         Ok(Options {
-            compression: self.global.compression.map_or(Compression::Auto, Compression::from),
+            compression: self.global.compression.unwrap_or_default(),
             pack_size: self.global.pack_bytes()?,
             verify_before_upload: !self.global.no_extra_verify,
             memory: self.global.memory.unwrap_or(48 << 20),
@@ -521,15 +520,5 @@ impl Session {
         if let Err(error) = released {
             self.ui.error(&format!("error while unlocking: {}", crate::causes::chain(&error)));
         }
-    }
-}
-
-fn level_word(compression: Compression) -> &'static str {
-    match compression {
-        Compression::Auto => "auto",
-        Compression::Off => "off",
-        Compression::Fastest => "fastest",
-        Compression::Better => "better",
-        Compression::Max => "max",
     }
 }

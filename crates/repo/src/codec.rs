@@ -3,32 +3,9 @@
 use zstd_safe::zstd_sys::ZSTD_EndDirective::ZSTD_e_end;
 use zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
-/// How hard to compress new blobs (repository version 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// zstd's default level.
-    #[default]
-    Auto,
-    /// Data blobs are stored raw; trees and files are compressed all the same.
-    Off,
-    /// Faster than default, larger.
-    Fastest,
-    /// Slower than default, smaller.
-    Better,
-    /// Slowest, smallest.
-    Max,
-}
+mod level;
 
-impl Compression {
-    const fn level(self) -> i32 {
-        match self {
-            Compression::Fastest => 1,
-            Compression::Auto | Compression::Off => 3,
-            Compression::Better => 7,
-            Compression::Max => 12,
-        }
-    }
-}
+pub use level::{Compression, NoCompression, ZstdLevel};
 
 /// A worker's own compressor; made once, reused for every blob.
 pub struct Encoder {
@@ -40,7 +17,7 @@ impl Encoder {
     pub fn new(level: Compression) -> Self {
         let mut context = CCtx::create();
         context
-            .set_parameter(CParameter::CompressionLevel(level.level()))
+            .set_parameter(CParameter::CompressionLevel(level.number()))
             .expect("every level named here is one of zstd's");
         Encoder { context }
     }
@@ -319,15 +296,8 @@ mod tests {
 
     #[test]
     fn every_level_comes_back() {
-        let levels = [
-            Compression::Auto,
-            Compression::Off,
-            Compression::Fastest,
-            Compression::Better,
-            Compression::Max,
-        ];
-        for level in levels {
-            let mut encoder = Encoder::new(level);
+        for level in ["auto", "off", "fastest", "better", "max", "zstd:2", "zstd:15", "zstd:22"] {
+            let mut encoder = Encoder::new(level.parse().unwrap());
             for length in [0, 1, 13, 255, 256, 70_000, 700_000] {
                 let mut frame = b"1234567".to_vec();
                 encoder.encode(&sample(length), &mut frame);

@@ -79,6 +79,17 @@ fn every_way_to_compress_crosses_over() {
 }
 
 #[test]
+fn every_level_of_zstd_is_read_by_restic() {
+    let (_folder, source) = small_source();
+    for level in ["zstd:1", "zstd:9", "zstd:22"] {
+        let scene = Scene::of_version(2);
+        back_up(&scene.tresor, &["--compression", level], &source);
+        scene.is_whole();
+        scene.restores(&scene.restic, "latest", source.path());
+    }
+}
+
+#[test]
 fn the_peer_of_this_release_agrees_as_well() {
     let (_folder, source) = odd_source();
     // restic 0.14 stores neither targets that are not UTF-8 nor the attributes of links.
