@@ -7,6 +7,7 @@
 //!
 //! Reading order: from the ground up, as the list below.
 
+mod hash;
 pub mod id;
 pub mod blob;
 pub mod clock;

@@ -4,13 +4,13 @@ use crate::check::finding::{Finding, PackFault};
 use crate::check::pieces::pieces;
 use crate::codec::Decoder;
 use crate::error::{Error, Result};
+use crate::hash::Hash;
 use crate::id::PackId;
 use crate::load::load_range;
 use crate::pack::Entry;
 use crate::pack::header::{self, LENGTH_FIELD};
-use crate::pack::open::{BadBlob, Opened, open_blob};
+use crate::pack::open::{BadBlob, Opened, open_blob_beside};
 use crate::repository::Repository;
-use sha2::{Digest, Sha256};
 use std::ops::Range;
 use tresor_backend::ByteRange;
 use tresor_backend::handle::Right;
@@ -20,12 +20,15 @@ pub(super) struct PackReader<'a, R: Right> {
     repository: &'a Repository<R>,
     decoder: Decoder,
     loaded: Vec<u8>,
+    /// One blob, to be opened in place.
+    blob: Vec<u8>,
     unpacked: Vec<u8>,
 }
 
 impl<'a, R: Right> PackReader<'a, R> {
     pub(super) fn new(repository: &'a Repository<R>) -> Self {
-        PackReader { repository, decoder: Decoder::new(), loaded: Vec::new(), unpacked: Vec::new() }
+        let (loaded, blob, unpacked) = (Vec::new(), Vec::new(), Vec::new());
+        PackReader { repository, decoder: Decoder::new(), loaded, blob, unpacked }
     }
 
     /// Reads the pack that should hold `entries`, sorted by offset; if something is wrong, once more.
@@ -52,24 +55,25 @@ impl<'a, R: Right> PackReader<'a, R> {
         if !pieces.contiguous {
             faults.push(PackFault::NotContiguous);
         }
-        let mut hasher = Sha256::new();
-        let mut position = 0;
+        let mut hash = Hash::new();
         for piece in pieces.in_order {
-            position = piece.bytes.end;
             self.load(pack, piece.bytes.clone())?;
-            hasher.update(&self.loaded);
             for entry in &entries[piece.entries] {
-                faults.extend(self.open(entry, piece.bytes.start));
+                let hashed = hash.length();
+                faults.extend(self.open(entry, piece.bytes.start, hashed, &mut hash));
             }
+            let rest = (hash.length() - piece.bytes.start) as usize;
+            hash.update(&self.loaded[rest..]);
         }
         for entry in pieces.overlapping.into_iter().map(|number| &entries[number]) {
             let start = u64::from(entry.offset);
             self.load(pack, start..start + u64::from(entry.length))?;
-            faults.extend(self.open(entry, start));
+            faults.extend(self.open(entry, start, start, &mut Hash::new()));
         }
+        let position = hash.length();
         self.load(pack, position..position.max(header::pack_size(entries)))?;
-        hasher.update(&self.loaded);
-        let hash = PackId::from_bytes(hasher.finalize().into());
+        hash.update(&self.loaded);
+        let hash = PackId::from_bytes(hash.finish());
         match hash == pack {
             true => faults.extend(self.check_header(entries)),
             false => faults.push(PackFault::OtherHash(hash)), // the header needs no second complaint
@@ -85,11 +89,16 @@ impl<'a, R: Right> PackReader<'a, R> {
         Ok(load_range(self.repository, pack, range, &mut self.loaded)?)
     }
 
-    /// Opens one of the blobs in the loaded bytes, which begin at `start` of the pack.
-    fn open(&mut self, entry: &Entry, start: u64) -> Option<PackFault> {
+    /// Opens one of the blobs in the loaded bytes, which begin at `start` of the pack, while the hash of the pack goes
+    /// on from `hashed` to the end of the blob.
+    fn open(&mut self, entry: &Entry, start: u64, hashed: u64, hash: &mut Hash) -> Option<PackFault> {
         let at = (u64::from(entry.offset) - start) as usize;
-        let sealed = &mut self.loaded[at..at + entry.length as usize];
-        let opened = open_blob(&self.repository.key, &mut self.decoder, entry, sealed, &mut self.unpacked);
+        let (hashed, end) = ((hashed - start) as usize, at + entry.length as usize);
+        self.blob.clear();
+        self.blob.extend_from_slice(&self.loaded[at..end]);
+        let (key, decoder) = (&self.repository.key, &mut self.decoder);
+        let (buffers, beside) = ((&mut self.blob[..], &mut self.unpacked), (hash, &self.loaded[hashed..end]));
+        let opened = open_blob_beside(key, decoder, entry, buffers, beside);
         let (blob, declared) = (entry.blob, entry.uncompressed_length as usize);
         match opened {
             Ok(Opened { plain, .. }) if declared == 0 || plain.len() == declared => None,

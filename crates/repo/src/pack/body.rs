@@ -1,12 +1,12 @@
 //! The bytes of a pack being written: in memory, or in an unlinked file once the budget is used up.
 
-use crate::budget::{Budget, Segment};
+use crate::budget::{Budget, SEGMENT, Segment};
 use crate::error::{Error, Result};
-use sha2::{Digest, Sha256};
+use crate::hash::{Hash, update_both};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tresor_backend::Payload;
 use tresor_backend::payload::Part;
 
@@ -21,7 +21,12 @@ pub(crate) struct Room {
 /// A growing stretch of bytes. Only ever appended to, and hashed once.
 #[derive(Default)]
 pub(crate) struct Body {
-    segments: Vec<Segment>,
+    /// Full ones.
+    segments: Vec<Arc<Segment>>,
+    /// What comes behind them.
+    last: Option<Segment>,
+    /// How far the segments are hashed.
+    hashed: Arc<Mutex<Hash>>,
     spilled: Option<Spilled>,
     len: u64,
 }
@@ -29,7 +34,15 @@ pub(crate) struct Body {
 /// A body that outgrew the memory: everything is in the file, and hashed as it was written.
 struct Spilled {
     file: File,
-    hasher: Sha256,
+    hash: Hash,
+}
+
+/// Full segments of a body that still grows, to be hashed beside something else.
+pub(crate) struct Unhashed {
+    hashed: Arc<Mutex<Hash>>,
+    /// Where in the body the segments begin.
+    start: u64,
+    segments: Vec<Arc<Segment>>,
 }
 
 impl Body {
@@ -51,14 +64,15 @@ impl Body {
     pub(crate) fn append(&mut self, mut bytes: &[u8], room: &Room) -> Result<()> {
         self.len += bytes.len() as u64;
         while self.spilled.is_none() && !bytes.is_empty() {
-            if let Some(last) = self.segments.last_mut() {
-                bytes = last.fill(bytes);
-            }
-            if !bytes.is_empty() {
-                match room.budget.segment() {
-                    Some(segment) => self.segments.push(segment),
-                    None => self.spill(room)?,
+            match self.last.take().or_else(|| room.budget.segment()) {
+                Some(mut last) => {
+                    bytes = last.fill(bytes);
+                    match last.bytes().len() {
+                        SEGMENT => self.segments.push(Arc::new(last)),
+                        _ => self.last = Some(last),
+                    }
                 }
+                None => self.spill(room)?,
             }
         }
         match &mut self.spilled {
@@ -81,18 +95,31 @@ impl Body {
         read.map_err(|source| failed(room, source))
     }
 
+    /// What may be hashed of it by now, no more segments than `length` bytes touch; `None` if there is nothing, or
+    /// somebody is just hashing it.
+    pub(crate) fn unhashed(&self, length: usize) -> Option<Unhashed> {
+        let start = self.hashed.try_lock().ok()?.length();
+        let (first, most) = (segment_at(start), length.div_ceil(SEGMENT) + 1);
+        let segments: Vec<_> = self.segments.iter().skip(first).take(most).cloned().collect();
+        let start = (first * SEGMENT) as u64;
+        (!segments.is_empty()).then(|| Unhashed { hashed: Arc::clone(&self.hashed), start, segments })
+    }
+
     /// SHA-256 of the body followed by `tail`.
     pub(crate) fn hash_with(&self, tail: &[u8]) -> [u8; 32] {
-        let mut hasher = match &self.spilled {
-            Some(spilled) => spilled.hasher.clone(),
-            None => {
-                let mut hasher = Sha256::new();
-                self.segments.iter().for_each(|segment| hasher.update(segment.bytes()));
-                hasher
-            }
+        let mut hash = match &self.spilled {
+            Some(spilled) => spilled.hash.clone(),
+            None => lock(&self.hashed).clone(),
         };
-        hasher.update(tail);
-        hasher.finalize().into()
+        if self.spilled.is_none() {
+            let mut skip = (hash.length() % SEGMENT as u64) as usize;
+            for segment in self.in_memory().skip(segment_at(hash.length())) {
+                hash.update(&segment.bytes()[skip..]);
+                skip = 0;
+            }
+        }
+        hash.update(tail);
+        hash.finish()
     }
 
     /// The body followed by `tail`, to be saved.
@@ -100,31 +127,69 @@ impl Body {
         let mut payload = Payload::default();
         match &self.spilled {
             Some(Spilled { file, .. }) => payload.push(Part::File { file, len: self.len }),
-            None => self.segments.iter().for_each(|segment| payload.push(Part::Memory(segment.bytes()))),
+            None => self.in_memory().for_each(|segment| payload.push(Part::Memory(segment.bytes()))),
         }
         payload.push(Part::Memory(tail));
         payload
     }
 
+    fn in_memory(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().map(Arc::as_ref).chain(&self.last)
+    }
+
     fn spill(&mut self, room: &Room) -> Result<()> {
-        let segments = std::mem::take(&mut self.segments);
-        let spilled = Spilled::with(&segments, room).map_err(|source| failed(room, source))?;
+        let spilled = Spilled::with(self.in_memory(), room).map_err(|source| failed(room, source))?;
         self.spilled = Some(spilled);
+        self.segments = Vec::new();
         Ok(())
     }
 }
 
+impl Unhashed {
+    /// Goes on with `other`, and with so many bytes of the body as there are, unless somebody else is just doing that.
+    pub(crate) fn hash_beside(&self, other: &mut Hash, mut bytes: &[u8]) {
+        if let Ok(mut hashed) = self.hashed.try_lock() {
+            while !bytes.is_empty()
+                && let Some(ours) = self.after(hashed.length())
+            {
+                let together = ours.len().min(bytes.len());
+                let (now, later) = bytes.split_at(together);
+                update_both([&mut hashed, &mut *other], [&ours[..together], now]);
+                bytes = later;
+            }
+        }
+        other.update(bytes);
+    }
+
+    /// What follows the first `length` bytes of the body, up to the end of a segment.
+    fn after(&self, length: u64) -> Option<&[u8]> {
+        let from = usize::try_from(length.checked_sub(self.start)?).ok()?;
+        Some(&self.segments.get(from / SEGMENT)?.bytes()[from % SEGMENT..])
+    }
+}
+
 impl Spilled {
-    fn with(segments: &[Segment], room: &Room) -> io::Result<Self> {
-        let mut spilled = Spilled { file: tempfile::tempfile_in(&room.folder)?, hasher: Sha256::new() };
-        segments.iter().try_for_each(|segment| spilled.write(segment.bytes()))?;
+    fn with<'s>(segments: impl Iterator<Item = &'s Segment>, room: &Room) -> io::Result<Self> {
+        let mut spilled = Spilled { file: tempfile::tempfile_in(&room.folder)?, hash: Hash::new() };
+        for segment in segments {
+            spilled.write(segment.bytes())?;
+        }
         Ok(spilled)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
+        self.hash.update(bytes);
         self.file.write_all(bytes)
     }
+}
+
+/// Number of the segment that holds the byte at `position`.
+fn segment_at(position: u64) -> usize {
+    (position / SEGMENT as u64) as usize
+}
+
+fn lock(hashed: &Mutex<Hash>) -> MutexGuard<'_, Hash> {
+    hashed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(room: &Room, source: io::Error) -> Error {
@@ -134,7 +199,6 @@ fn failed(room: &Room, source: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::SEGMENT;
 
     fn room(segments: usize) -> Room {
         Room { budget: Budget::new((segments * SEGMENT) as u64), folder: std::env::temp_dir() }
@@ -157,7 +221,7 @@ mod tests {
             expect.extend_from_slice(b"tail");
             let payload = body.payload(b"tail");
             assert!(payload.to_vec().unwrap() == expect);
-            assert_eq!(body.hash_with(b"tail"), <[u8; 32]>::from(Sha256::digest(&expect)));
+            assert_eq!(body.hash_with(b"tail"), Hash::of(&expect));
         }
     }
 
@@ -179,5 +243,28 @@ mod tests {
             first.append_body(&second, &room).unwrap();
             assert!(first.payload(&[]).to_vec().unwrap() == expect);
         }
+    }
+
+    #[test]
+    fn a_body_is_hashed_beside_other_streams_while_it_grows() {
+        let room = room(30);
+        let (mut body, mut expect, mut both) = (Body::default(), Vec::new(), 0);
+        for round in 0..40_usize {
+            expect.extend(fill(&mut body, &room, round % 4));
+            let other = &expect[..(round * 37_813).min(expect.len())];
+            let mut hash = Hash::new();
+            if let Some(unhashed) = body.unhashed(other.len()) {
+                other.chunks(16 * 1024).for_each(|piece| unhashed.hash_beside(&mut hash, piece));
+                both += 1;
+            } else {
+                hash.update(other);
+            }
+            assert_eq!(hash.finish(), Hash::of(other));
+        }
+        assert!(both > 10 && lock(&body.hashed).length() > SEGMENT as u64);
+        let busy = lock(&body.hashed);
+        assert!(body.unhashed(1).is_none(), "somebody is hashing it");
+        drop(busy);
+        assert_eq!(body.hash_with(b"tail"), Hash::of(&[&expect[..], b"tail"].concat()));
     }
 }

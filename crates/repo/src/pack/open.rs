@@ -2,6 +2,7 @@
 
 use crate::codec::{BadFrame, Decoder};
 use crate::crypto::{Key, NotAuthentic};
+use crate::hash::{Hash, update_both};
 use crate::id::BlobId;
 use crate::pack::Entry;
 
@@ -35,6 +36,33 @@ pub(crate) fn open_blob<'b>(
     sealed: &'b mut [u8],
     unpacked: &'b mut Vec<u8>,
 ) -> Result<Opened<'b>, BadBlob> {
+    let opened = decode(key, decoder, entry, sealed, unpacked)?;
+    compare(entry, BlobId::of(opened.plain)).map(|()| opened)
+}
+
+/// The same, while the hash of the blob's pack goes on with `bytes`, whatever becomes of the blob.
+pub(crate) fn open_blob_beside<'b>(
+    key: &Key,
+    decoder: &mut Decoder,
+    entry: &Entry,
+    (sealed, unpacked): (&'b mut [u8], &'b mut Vec<u8>),
+    (pack, bytes): (&mut Hash, &[u8]),
+) -> Result<Opened<'b>, BadBlob> {
+    let decoded = decode(key, decoder, entry, sealed, unpacked);
+    let (mut hash, plain) = (Hash::new(), decoded.as_ref().map_or(&[][..], |opened| opened.plain));
+    update_both([pack, &mut hash], [bytes, plain]);
+    let opened = decoded?;
+    compare(entry, BlobId::from_bytes(hash.finish())).map(|()| opened)
+}
+
+/// Authenticates, decrypts and decompresses; what the plaintext hashes to is still to be compared.
+fn decode<'b>(
+    key: &Key,
+    decoder: &mut Decoder,
+    entry: &Entry,
+    sealed: &'b mut [u8],
+    unpacked: &'b mut Vec<u8>,
+) -> Result<Opened<'b>, BadBlob> {
     let frame: &[u8] = key.open_in_place(sealed)?;
     let plain = match entry.uncompressed_length {
         0 => frame,
@@ -44,8 +72,9 @@ pub(crate) fn open_blob<'b>(
             unpacked
         }
     };
-    match BlobId::of(plain) {
-        id if id == entry.blob.id => Ok(Opened { frame, plain }),
-        other => Err(BadBlob::OtherId(other)),
-    }
+    Ok(Opened { frame, plain })
+}
+
+fn compare(entry: &Entry, found: BlobId) -> Result<(), BadBlob> {
+    if found == entry.blob.id { Ok(()) } else { Err(BadBlob::OtherId(found)) }
 }

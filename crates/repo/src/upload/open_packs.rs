@@ -5,7 +5,7 @@
 
 use crate::blob::BlobKind;
 use crate::error::Result;
-use crate::pack::body::Room;
+use crate::pack::body::{Room, Unhashed};
 use crate::pack::writer::{OpenPack, SealedBlob};
 use crate::random;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,6 +42,17 @@ impl OpenPacks {
         let pack = slot.get_or_insert_default();
         pack.add(blob, &self.room)?;
         Ok(if pack.is_full(self.target) { slot.take() } else { None })
+    }
+
+    /// What of an open pack may be hashed beside a blob of `length` bytes; of the longest one, which is full before
+    /// the others.
+    pub(super) fn unhashed(&self, length: usize) -> Option<Unhashed> {
+        let slots = self.pairs.iter().flatten().filter_map(|slot| slot.try_lock().ok());
+        let bodies = slots.filter_map(|slot| {
+            let body = slot.as_ref()?.body();
+            Some((body.len(), body.unhashed(length)?))
+        });
+        bodies.max_by_key(|(length, _)| *length).map(|(_, unhashed)| unhashed)
     }
 
     /// Takes the packs of a kind that are not full, merged into one if that is not full either.

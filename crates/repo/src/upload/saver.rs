@@ -3,13 +3,14 @@
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::{Compression, Decoder, Encoder, RawFrame};
 use crate::error::{Error, Result};
+use crate::hash::Hash;
 use crate::id::BlobId;
 use crate::load::{Found, Stored};
+use crate::pack::body::Unhashed;
 use crate::pack::header::{FRAME, entry_size};
 use crate::pack::writer::SealedBlob;
 use crate::upload::open_packs::Chance;
 use crate::upload::{Saved, Upload};
-use sha2::{Digest, Sha256};
 
 /// In which form a blob was sealed.
 enum Form {
@@ -59,8 +60,23 @@ impl<'a> BlobSaver<'a> {
     /// cause is what [`Repository::upload`](crate::Repository::upload) returns.
     pub fn save_blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<Saved> {
         self.upload.outcome.check()?;
+        self.save_with_id(kind, plain, BlobId::of(plain))
+    }
+
+    /// As [`save_blob`](Self::save_blob) for two blobs, whose ids are computed together.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save_two(&mut self, kind: BlobKind, plain: [&[u8]; 2]) -> Result<[Saved; 2]> {
+        self.upload.outcome.check()?;
+        let ids = BlobId::of_both(plain);
+        let first = self.save_with_id(kind, plain[0], ids[0])?;
+        Ok([first, self.save_with_id(kind, plain[1], ids[1])?])
+    }
+
+    fn save_with_id(&mut self, kind: BlobKind, plain: &[u8], id: BlobId) -> Result<Saved> {
         let length = u32::try_from(plain.len()).map_err(|_| too_large(kind, plain.len()))?;
-        let blob = BlobHandle { kind, id: BlobId::of(plain) };
+        let blob = BlobHandle { kind, id };
         self.save_if_new(blob, length.into(), |saver| saver.store(blob, plain, length))
     }
 
@@ -190,14 +206,19 @@ impl<'a> BlobSaver<'a> {
     }
 
     /// Brings the blob back from its sealed bytes alone.
+    ///
+    /// Its hash is computed beside that of a pack, which needs one too.
     fn verify(&mut self, id: BlobId, length: u32, form: &Form) -> Result<()> {
         let failed = |what| Error::Verification { id, what };
-        let mut hash = Sha256::new();
+        let unhashed = self.upload.packs.unhashed(length as usize);
+        let (mut hash, beside) = (Hash::new(), unhashed.as_ref());
         match form {
-            Form::Plain => self.reopen_in_pieces(id, |piece| hash.update(piece))?,
+            Form::Plain => self.reopen_in_pieces(id, |piece| hash_beside(beside, &mut hash, piece))?,
             Form::Raw(frame) => {
                 let mut reader = frame.reader();
-                self.reopen_in_pieces(id, |piece| reader.take(piece, |content| hash.update(content)))?;
+                self.reopen_in_pieces(id, |piece| {
+                    reader.take(piece, |content| hash_beside(beside, &mut hash, content));
+                })?;
                 if !reader.is_whole() {
                     return Err(failed("it does not decompress"));
                 }
@@ -207,10 +228,10 @@ impl<'a> BlobSaver<'a> {
                 self.first.clear();
                 let decoded = self.decoder.decode(&self.opened, length.into(), &mut self.first);
                 decoded.map_err(|_| failed("it does not decompress"))?;
-                hash.update(&self.first);
+                hash_beside(beside, &mut hash, &self.first);
             }
         }
-        let is_right = BlobId::from_bytes(hash.finalize().into()) == id;
+        let is_right = BlobId::from_bytes(hash.finish()) == id;
         if is_right { Ok(()) } else { Err(failed("its hash is another")) }
     }
 
@@ -240,6 +261,14 @@ impl<'a> BlobSaver<'a> {
                 *buffer = Vec::new();
             }
         }
+    }
+}
+
+/// Goes on with `hash`, and with that of a pack if there is one.
+fn hash_beside(pack: Option<&Unhashed>, hash: &mut Hash, bytes: &[u8]) {
+    match pack {
+        Some(pack) => pack.hash_beside(hash, bytes),
+        None => hash.update(bytes),
     }
 }
 
