@@ -7,6 +7,10 @@ mod level;
 
 pub use level::{Compression, NoCompression, ZstdLevel};
 
+/// Matches of four bytes, which zstd looks for in small blobs at the default level, take an eighth of the time there and
+/// save one percent: half a percent of a repository of small files.
+const SHORTEST_MATCH: u32 = 5;
+
 /// A worker's own compressor; made once, reused for every blob.
 pub struct Encoder {
     context: CCtx<'static>,
@@ -16,9 +20,11 @@ impl Encoder {
     /// A compressor for `level` ([`Compression::Off`] compresses like `Auto` when it is used at all).
     pub fn new(level: Compression) -> Self {
         let mut context = CCtx::create();
-        context
-            .set_parameter(CParameter::CompressionLevel(level.number()))
-            .expect("every level named here is one of zstd's");
+        let mut set = |parameter| context.set_parameter(parameter).expect("every level named is one of zstd's");
+        set(CParameter::CompressionLevel(level.number()));
+        if level.is_default() {
+            set(CParameter::MinMatch(SHORTEST_MATCH));
+        }
         Encoder { context }
     }
 

@@ -71,7 +71,7 @@ pub(crate) struct Args {
     /// Compare with this snapshot (default: the newest of the group)
     #[arg(long, value_name = "SNAPSHOT")]
     parent: Option<String>,
-    /// Read so many files at once (default: $RESTIC_READ_CONCURRENCY or one a core)
+    /// Read so many files at once (default: $RESTIC_READ_CONCURRENCY, or one a core, or eight on a network file system)
     #[arg(long, value_name = "N", value_parser = gonumber::uint)]
     read_concurrency: Option<u64>,
     /// Save no snapshot when nothing changed

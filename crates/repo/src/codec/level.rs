@@ -47,6 +47,11 @@ impl ZstdLevel {
 }
 
 impl Compression {
+    /// Whether nobody asked for a level.
+    pub(super) fn is_default(self) -> bool {
+        matches!(self, Compression::Auto | Compression::Off)
+    }
+
     pub(super) fn number(self) -> i32 {
         match self {
             Compression::Fastest => 1,

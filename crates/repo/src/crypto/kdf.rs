@@ -1,7 +1,7 @@
 //! From a password to a key: scrypt, its lanes on several cores (format: "Key files").
 
 use super::KEY_BYTES;
-use super::romix::{Lane, mix};
+use super::romix::Lane;
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +33,8 @@ pub(crate) enum BadCost {
 /// restic's calibration comes to. An absolute figure: what one machine opens every other machine opens.
 const MOST_WORK: u64 = 1 << 30;
 
-/// Memory for all lanes at once: two of restic's, whose program needs as much with what else it holds. One lane is worked on however large it is.
+/// Memory for all lanes at once: two of restic's, whose program needs as much with what else it holds. One lane is
+/// worked on however large it is.
 const MEMORY_AT_ONCE: u64 = 64 << 20;
 
 /// The most that calibration chooses, far inside of what a key may ask for.
@@ -91,7 +92,7 @@ pub(crate) struct Stopped;
 
 /// Derives a key's bytes: scrypt of `password` and `salt`, its lanes spread over `threads`.
 ///
-/// At most one lane a thread, or two when there are more lanes than threads, and 64 MiB in all.
+/// One lane a thread, and 64 MiB in all.
 pub(crate) fn derive(
     password: &[u8],
     salt: &[u8],
@@ -111,31 +112,15 @@ pub(crate) fn derive(
 fn mix_all(blocks: &mut [u8], cost: Cost, threads: usize, cancel: &Cancel) -> Result<(), Stopped> {
     let at_once = usize::try_from(MEMORY_AT_ONCE / cost.lane_memory()).unwrap_or(1).max(1);
     let threads = threads.clamp(1, at_once.min(cost.p as usize));
-    let paired = at_once >= 2 * threads;
     let lanes = Mutex::new(blocks.chunks_exact_mut(128 * cost.r as usize));
-    // A pair for a thread as long as the others find work too, singly at the end.
-    let take = || {
-        let mut lanes = lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let second = paired && lanes.len() > threads;
-        lanes.next().map(|first| (first, if second { lanes.next() } else { None }))
-    };
+    let take = || lanes.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        let mut memory = Vec::new();
-        let lane = |memory: &mut Vec<Lane>| {
-            memory.pop().unwrap_or_else(|| Lane::new(cost.n as usize, cost.r as usize))
-        };
-        while let Some((first, second)) = take() {
+        let mut lane = Lane::new(cost.n as usize, cost.r as usize);
+        while let Some(bytes) = take() {
             if cancel.is_set() {
                 return Err(Stopped);
             }
-            let one = lane(&mut memory);
-            match second {
-                Some(second) => {
-                    let two = lane(&mut memory);
-                    memory.extend(mix_lanes([one, two], [first, second]));
-                }
-                None => memory.extend(mix_lanes([one], [first])),
-            }
+            lane.mix(bytes);
         }
         Ok(())
     };
@@ -144,18 +129,6 @@ fn mix_all(blocks: &mut [u8], cost: Cost, threads: usize, cancel: &Cancel) -> Re
         let mine = work();
         others.into_iter().map(|other| other.join().expect("mixing does not panic")).fold(mine, Result::and)
     })
-}
-
-/// Mixes lanes in place; hands their memory back.
-fn mix_lanes<const L: usize>(mut lanes: [Lane; L], mut bytes: [&mut [u8]; L]) -> [Lane; L] {
-    for (lane, bytes) in lanes.iter_mut().zip(&bytes) {
-        lane.load(bytes);
-    }
-    mix(&mut lanes);
-    for (lane, bytes) in lanes.iter().zip(&mut bytes) {
-        lane.store(bytes);
-    }
-    lanes
 }
 
 /// Chooses the cost of new keys for this machine, as restic does: r = 8, N as large as `memory` allows but

@@ -1,24 +1,13 @@
-//! The memory-hard part of scrypt for one or two lanes at a time (RFC 7914, sections 3 to 5).
+//! The memory-hard part of scrypt for one lane (RFC 7914, sections 3 to 5).
 //!
-//! A lane is one long chain of dependent steps, which leaves half of a core idle; two lanes in step fill
-//! it. The `scrypt` crate hands out no single lanes, and is the oracle of the tests.
+//! In plain words, not in vectors: the four independent steps of a round keep a core's scalar units busy, while vector
+//! instructions, on some processors of twice the latency, would wait for each other. The `scrypt` crate hands out no
+//! single lanes, and is the oracle of the tests.
 
-#[cfg_attr(target_arch = "x86_64", path = "row/x86_64.rs")]
-#[cfg_attr(not(target_arch = "x86_64"), path = "row/portable.rs")]
-mod row;
-#[cfg(test)]
-#[path = "row/portable.rs"]
-mod portable;
-
-use row::Row;
 use zeroize::optimization_barrier;
 
-/// 64 bytes. A block is kept with its diagonals as rows, so that the four words of a row take the same
-/// step at once.
-type Block = [Row; 4];
-
-/// The word of a block that stands at row i, column j.
-const DIAGONAL: [[usize; 4]; 4] = [[0, 5, 10, 15], [4, 9, 14, 3], [8, 13, 2, 7], [12, 1, 6, 11]];
+/// 64 bytes as little-endian words.
+type Block = [u32; 16];
 
 /// A lane being mixed, and the memory it takes; wiped on drop.
 pub(super) struct Lane {
@@ -31,138 +20,92 @@ pub(super) struct Lane {
 impl Lane {
     /// Takes the memory for parameters `n` (a power of two) and `r`: 128·n·r bytes and a little.
     pub(super) fn new(n: usize, r: usize) -> Self {
-        let blocks = |count| vec![[Row::new([0; 4]); 4]; count];
+        let blocks = |count| vec![[0; 16]; count];
         Lane { table: blocks(n * 2 * r), state: blocks(2 * r), mixed: blocks(2 * r) }
     }
 
-    /// Sets the state from a lane's 128·r bytes.
-    pub(super) fn load(&mut self, bytes: &[u8]) {
-        for (block, bytes) in self.state.iter_mut().zip(bytes.as_chunks::<64>().0) {
-            let words = bytes.as_chunks::<4>().0;
-            *block = DIAGONAL.map(|row| Row::new(row.map(|word| u32::from_le_bytes(words[word]))));
+    /// Mixes a lane's 128·r bytes in place (scryptROMix).
+    pub(super) fn mix(&mut self, bytes: &mut [u8]) {
+        let Lane { table, state, mixed } = self;
+        load(bytes, state);
+        let length = state.len();
+        let entries = table.len() / length;
+        for stored in table.chunks_exact_mut(length) {
+            stored.copy_from_slice(state);
+            block_mix(stored, state);
         }
-    }
-
-    /// Writes the state back as bytes.
-    pub(super) fn store(&self, bytes: &mut [u8]) {
-        for (block, bytes) in self.state.iter().zip(bytes.as_chunks_mut::<64>().0) {
-            let words = bytes.as_chunks_mut::<4>().0;
-            for (places, row) in DIAGONAL.iter().zip(block) {
-                for (place, word) in places.iter().zip(row.words()) {
-                    words[*place] = word.to_le_bytes();
-                }
+        for _ in 0..entries {
+            // RFC 7914's Integerify modulo N.
+            let entry = state[length - 1][0] as usize & (entries - 1);
+            let chosen = &table[entry * length..][..length];
+            for ((mixed, state), chosen) in mixed.iter_mut().zip(&*state).zip(chosen) {
+                *mixed = xor(state, chosen);
             }
+            block_mix(mixed, state);
         }
-    }
-
-    /// The table entry that the state points at: RFC 7914's Integerify modulo N.
-    fn chosen(&self) -> &[Block] {
-        let length = self.state.len();
-        let entries = self.table.len() / length;
-        let entry = self.state[length - 1][0].words()[0] as usize & (entries - 1);
-        &self.table[entry * length..][..length]
+        store(state, bytes);
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
         for blocks in [&mut self.table, &mut self.state, &mut self.mixed] {
-            blocks.fill([Row::new([0; 4]); 4]);
+            blocks.fill([0; 16]);
             optimization_barrier(blocks.as_slice());
         }
     }
 }
 
-/// Mixes the states of lanes that were made for the same parameters (scryptROMix).
-pub(super) fn mix<const L: usize>(lanes: &mut [Lane; L]) {
-    let length = lanes[0].state.len();
-    let entries = lanes[0].table.len() / length;
-    for entry in 0..entries {
-        block_mix(lanes.each_mut().map(|lane| {
-            let stored = &mut lane.table[entry * length..][..length];
-            stored.copy_from_slice(&lane.state);
-            (&*stored, lane.state.as_mut_slice())
-        }));
-    }
-    for _ in 0..entries {
-        for lane in lanes.iter_mut() {
-            let mut mixed = std::mem::take(&mut lane.mixed);
-            for ((mixed, state), chosen) in mixed.iter_mut().zip(&lane.state).zip(lane.chosen()) {
-                *mixed = xor(state, chosen);
-            }
-            lane.mixed = mixed;
-        }
-        block_mix(lanes.each_mut().map(|lane| (lane.mixed.as_slice(), lane.state.as_mut_slice())));
+fn load(bytes: &[u8], blocks: &mut [Block]) {
+    let words = bytes.as_chunks::<4>().0;
+    for (word, bytes) in blocks.as_flattened_mut().iter_mut().zip(words) {
+        *word = u32::from_le_bytes(*bytes);
     }
 }
 
-/// From each input to its output: scryptBlockMix.
-fn block_mix<const L: usize>(lanes: [(&[Block], &mut [Block]); L]) {
-    let length = lanes[0].0.len();
-    let mut last = lanes.each_ref().map(|(input, _)| input[length - 1]);
-    let mut lanes = lanes.map(|(input, output)| (input, output.split_at_mut(length / 2)));
-    for i in 0..length / 2 {
-        for (last, (input, _)) in last.iter_mut().zip(&lanes) {
-            *last = xor(last, &input[2 * i]);
-        }
-        salsa20_8(&mut last);
-        for (last, (input, (even, _))) in last.iter_mut().zip(&mut lanes) {
-            even[i] = *last;
-            *last = xor(last, &input[2 * i + 1]);
-        }
-        salsa20_8(&mut last);
-        for (last, (_, (_, odd))) in last.iter().zip(&mut lanes) {
-            odd[i] = *last;
-        }
+fn store(blocks: &[Block], bytes: &mut [u8]) {
+    for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(blocks.as_flattened()) {
+        *bytes = word.to_le_bytes();
     }
 }
 
-/// The Salsa20/8 core on one block of each lane.
+/// From an input to its output: scryptBlockMix.
+fn block_mix(input: &[Block], output: &mut [Block]) {
+    let length = input.len();
+    let (even, odd) = output.split_at_mut(length / 2);
+    let mut last = input[length - 1];
+    for ((input, even), odd) in input.chunks_exact(2).zip(even).zip(odd) {
+        last = salsa20_8(&xor(&last, &input[0]));
+        *even = last;
+        last = salsa20_8(&xor(&last, &input[1]));
+        *odd = last;
+    }
+}
+
+/// The Salsa20/8 core.
 #[inline(always)]
-fn salsa20_8<const L: usize>(blocks: &mut [Block; L]) {
-    let mut mixed = *blocks;
-    for _ in 0..8 {
-        for [a, b, c, d] in &mut mixed {
-            *b = b.xor(a.plus(*d).rotated::<7, 25>());
-            *c = c.xor(b.plus(*a).rotated::<9, 23>());
-            *d = d.xor(c.plus(*b).rotated::<13, 19>());
-            *a = a.xor(d.plus(*c).rotated::<18, 14>());
-            // Columns become rows, or rows columns, for the next round.
-            (*b, *c, *d) = (d.turned::<1>(), c.turned::<2>(), b.turned::<3>());
+fn salsa20_8(block: &Block) -> Block {
+    let mut mixed = *block;
+    for _ in 0..4 {
+        for [a, b, c, d] in [[0, 4, 8, 12], [5, 9, 13, 1], [10, 14, 2, 6], [15, 3, 7, 11]] {
+            quarter_round(&mut mixed, a, b, c, d);
+        }
+        for [a, b, c, d] in [[0, 1, 2, 3], [5, 6, 7, 4], [10, 11, 8, 9], [15, 12, 13, 14]] {
+            quarter_round(&mut mixed, a, b, c, d);
         }
     }
-    for (block, mixed) in blocks.iter_mut().zip(&mixed) {
-        for (row, mixed) in block.iter_mut().zip(mixed) {
-            *row = row.plus(*mixed);
-        }
-    }
+    std::array::from_fn(|word| block[word].wrapping_add(mixed[word]))
+}
+
+#[inline(always)]
+fn quarter_round(words: &mut Block, a: usize, b: usize, c: usize, d: usize) {
+    words[b] ^= words[a].wrapping_add(words[d]).rotate_left(7);
+    words[c] ^= words[b].wrapping_add(words[a]).rotate_left(9);
+    words[d] ^= words[c].wrapping_add(words[b]).rotate_left(13);
+    words[a] ^= words[d].wrapping_add(words[c]).rotate_left(18);
 }
 
 #[inline(always)]
 fn xor(one: &Block, two: &Block) -> Block {
-    [0, 1, 2, 3].map(|row| one[row].xor(two[row]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Row, portable};
-
-    #[test]
-    fn the_processors_rows_work_as_the_portable_ones() {
-        let (a, b) = ([1, 0x8000_0000, u32::MAX, 0x1234_5678], [3, 0x8000_0001, 2, 0x9abc_def0]);
-        macro_rules! same {
-            ($($step:tt)*) => {
-                assert_eq!(Row::new(a)$($step)*.words(), portable::Row::new(a)$($step)*.words());
-            };
-        }
-        same!(.rotated::<7, 25>());
-        same!(.rotated::<18, 14>());
-        same!(.turned::<1>());
-        same!(.turned::<2>());
-        same!(.turned::<3>());
-        assert_eq!(Row::new(a).turned::<1>().words(), [a[1], a[2], a[3], a[0]]);
-        let (one, two) = (Row::new(a), Row::new(b));
-        assert_eq!(one.plus(two).words(), portable::Row::new(a).plus(portable::Row::new(b)).words());
-        assert_eq!(one.xor(two).words(), portable::Row::new(a).xor(portable::Row::new(b)).words());
-    }
+    std::array::from_fn(|word| one[word] ^ two[word])
 }

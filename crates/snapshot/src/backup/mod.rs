@@ -136,7 +136,7 @@ fn read_source<R: Right>(
     thread::scope(|scope| {
         // Held until the first worker has filled the queue.
         let beginning = run.order.hold();
-        for _ in 1..workers(options) {
+        for _ in 1..workers(options, &source) {
             scope.spawn(|| Worker::new(&run, repository).work());
         }
         let mut first = Worker::new(&run, repository);
@@ -179,10 +179,17 @@ impl<R: Right> Worker<'_, R> {
     }
 }
 
-/// Workers for reading and scanning: some more than cores, for they also wait for disks and uploads.
-fn workers(options: &BackupOptions) -> usize {
+/// How many read at once where each waits for another machine, unless that was asked for.
+const DISTANT_READERS: usize = 8;
+
+/// Workers for reading and scanning: one a core keeps disks busy as well, large files or small.
+fn workers(options: &BackupOptions, source: &Source<'_>) -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    options.read_concurrency.max(cores)
+    let readers = match (options.read_concurrency, source) {
+        (0, Source::Files(files)) if files.are_distant() => DISTANT_READERS,
+        (asked, _) => asked,
+    };
+    readers.max(cores)
 }
 
 fn summary(counts: &Counts, uploaded: &Uploaded, start: Time, end: Time) -> SnapshotSummary {

@@ -8,6 +8,7 @@ use tresor_repo::time::{Time, Zone};
 use tresor_repo::{BlobId, SnapshotId};
 
 use super::exclude::SourceFilter;
+use crate::fs::is_distant;
 use crate::snapshot::SnapshotSummary;
 
 /// How to back up, and what the snapshot says of the circumstances.
@@ -30,7 +31,7 @@ pub struct BackupOptions {
     pub excludes: Vec<String>,
     /// `tresor X.Y.Z`.
     pub program_version: String,
-    /// Files and directories worked on at the same time; 0 for the default.
+    /// Files and directories worked on at the same time; 0 for one a core, or more where each waits for another machine.
     pub read_concurrency: usize,
     /// Whether access times are stored as they are (else they equal mtime).
     pub with_atime: bool,
@@ -92,6 +93,13 @@ pub struct Files<'a> {
     pub estimate: bool,
     /// What is done with the files cache.
     pub files_cache: FilesCacheUse,
+}
+
+impl Files<'_> {
+    /// Whether a target lies on a file system of the network, or of another program.
+    pub(super) fn are_distant(&self) -> bool {
+        self.targets.iter().any(|target| is_distant(&self.current.join(target)))
+    }
 }
 
 /// What is done with the files cache, by which unchanged directories are known without reading their trees.

@@ -10,6 +10,8 @@ mod linux;
 mod unix;
 mod attributes;
 mod accounts;
+#[cfg(target_os = "linux")]
+mod device;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use linux as platform;
 
 pub use accounts::Accounts;
 pub use attributes::AttributeReader;
+#[cfg(target_os = "linux")]
+pub use device::is_distant;
 #[cfg(target_os = "linux")]
 pub use linux::privileges;
 pub use names::Names;
