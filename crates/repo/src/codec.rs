@@ -20,7 +20,8 @@ impl Encoder {
     /// A compressor for `level` ([`Compression::Off`] compresses like `Auto` when it is used at all).
     pub fn new(level: Compression) -> Self {
         let mut context = CCtx::create();
-        let mut set = |parameter| context.set_parameter(parameter).expect("every level named is one of zstd's");
+        let mut set =
+            |parameter| context.set_parameter(parameter).expect("every level named is one of zstd's");
         set(CParameter::CompressionLevel(level.number()));
         if level.is_default() {
             set(CParameter::MinMatch(SHORTEST_MATCH));

@@ -42,13 +42,6 @@ impl Hash {
         hash.finish()
     }
 
-    /// The hashes of two byte strings, computed side by side.
-    pub(crate) fn of_both(bytes: [&[u8]; 2]) -> [[u8; 32]; 2] {
-        let [mut first, mut second] = [Hash::new(), Hash::new()];
-        update_both([&mut first, &mut second], bytes);
-        [first.finish(), second.finish()]
-    }
-
     /// Bytes so far.
     pub(crate) const fn length(&self) -> u64 {
         self.length
@@ -147,7 +140,6 @@ mod tests {
                 all[1].extend_from_slice(other);
                 all[1].extend_from_slice(&bytes);
             }
-            prop_assert_eq!(Hash::of_both([&all[0], &all[1]]), [reference(&all[0]), reference(&all[1])]);
             prop_assert_eq!(both.map(Hash::finish), [reference(&all[0]), reference(&all[1])]);
         }
     }

@@ -95,9 +95,4 @@ impl BlobId {
     pub fn of(plain: &[u8]) -> Self {
         Self::from_bytes(Hash::of(plain))
     }
-
-    /// The ids of two blobs, in little more than the time of one.
-    pub(crate) fn of_both(plain: [&[u8]; 2]) -> [Self; 2] {
-        Hash::of_both(plain).map(Self::from_bytes)
-    }
 }

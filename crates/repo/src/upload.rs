@@ -6,6 +6,7 @@
 //! of two packs by chance (`open_packs`). Full packs go to a few threads that seal their header, save them
 //! and, each after its packs, the index files (`finisher`).
 
+mod beside;
 mod claims;
 mod finisher;
 mod open_packs;
@@ -51,7 +52,7 @@ pub struct Saved {
     pub id: BlobId,
     /// Whether this call added it (the repository lacked it, and no other worker was first).
     pub was_new: bool,
-    /// Length in the pack, sealed, with its header entry, and 36 if it made the pack full; 0 if it was not new.
+    /// Length in the pack, sealed, with its header entry; 0 if it was not new.
     pub stored_bytes: u64,
 }
 

@@ -45,6 +45,12 @@ pub(crate) struct Unhashed {
     segments: Vec<Arc<Segment>>,
 }
 
+/// Segments of a body as they are hashed; nobody else hashes the body meanwhile.
+pub(crate) struct Hashing<'b> {
+    hashed: MutexGuard<'b, Hash>,
+    of: &'b Unhashed,
+}
+
 impl Body {
     /// Length in bytes.
     pub(crate) const fn len(&self) -> u64 {
@@ -146,25 +152,31 @@ impl Body {
 }
 
 impl Unhashed {
-    /// Goes on with `other`, and with so many bytes of the body as there are, unless somebody else is just doing that.
-    pub(crate) fn hash_beside(&self, other: &mut Hash, mut bytes: &[u8]) {
-        if let Ok(mut hashed) = self.hashed.try_lock() {
-            while !bytes.is_empty()
-                && let Some(ours) = self.after(hashed.length())
-            {
-                let together = ours.len().min(bytes.len());
-                let (now, later) = bytes.split_at(together);
-                update_both([&mut hashed, &mut *other], [&ours[..together], now]);
-                bytes = later;
-            }
-        }
-        other.update(bytes);
+    /// Begins to hash, unless somebody else is just doing that.
+    pub(crate) fn begin(&self) -> Option<Hashing<'_>> {
+        self.hashed.try_lock().ok().map(|hashed| Hashing { hashed, of: self })
+    }
+}
+
+impl Hashing<'_> {
+    /// How many bytes there are to be hashed.
+    pub(crate) fn left(&self) -> usize {
+        let end = self.of.start + (self.of.segments.len() * SEGMENT) as u64;
+        end.saturating_sub(self.hashed.length()) as usize
     }
 
-    /// What follows the first `length` bytes of the body, up to the end of a segment.
-    fn after(&self, length: u64) -> Option<&[u8]> {
-        let from = usize::try_from(length.checked_sub(self.start)?).ok()?;
-        Some(&self.segments.get(from / SEGMENT)?.bytes()[from % SEGMENT..])
+    /// Goes on with `other`, and with as many bytes of the body; says how many, which are fewer than `bytes` only if
+    /// a segment ends.
+    pub(crate) fn hash_beside(&mut self, other: &mut Hash, bytes: &[u8]) -> usize {
+        let from = self.hashed.length().saturating_sub(self.of.start) as usize;
+        let ours = self
+            .of
+            .segments
+            .get(from / SEGMENT)
+            .map_or(&[][..], |segment| &segment.bytes()[from % SEGMENT..]);
+        let together = ours.len().min(bytes.len());
+        update_both([&mut self.hashed, other], [&ours[..together], &bytes[..together]]);
+        together
     }
 }
 
@@ -252,13 +264,16 @@ mod tests {
         for round in 0..40_usize {
             expect.extend(fill(&mut body, &room, round % 4));
             let other = &expect[..(round * 37_813).min(expect.len())];
-            let mut hash = Hash::new();
+            let (mut hash, mut rest) = (Hash::new(), other);
             if let Some(unhashed) = body.unhashed(other.len()) {
-                other.chunks(16 * 1024).for_each(|piece| unhashed.hash_beside(&mut hash, piece));
-                both += 1;
-            } else {
-                hash.update(other);
+                let mut hashing = unhashed.begin().unwrap();
+                while hashing.left() > 0 && !rest.is_empty() {
+                    let hashed = hashing.hash_beside(&mut hash, &rest[..rest.len().min(16 * 1024)]);
+                    rest = &rest[hashed..];
+                    both += 1;
+                }
             }
+            hash.update(rest);
             assert_eq!(hash.finish(), Hash::of(other));
         }
         assert!(both > 10 && lock(&body.hashed).length() > SEGMENT as u64);

@@ -2,6 +2,7 @@
 
 use crate::blob::BlobKind;
 use crate::error::{Error, Result};
+use crate::pack::header::FRAME;
 use crate::upload::Uploaded;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -66,6 +67,11 @@ impl Outcome {
         self.blobs[kind as usize].fetch_add(1, Ordering::Relaxed);
         self.plain_bytes.fetch_add(plain_bytes, Ordering::Relaxed);
         self.stored_bytes.fetch_add(stored_bytes, Ordering::Relaxed);
+    }
+
+    /// Counts what frames a pack that became full.
+    pub(super) fn count_full_pack(&self) {
+        self.stored_bytes.fetch_add(FRAME as u64, Ordering::Relaxed);
     }
 
     pub(super) fn so_far(&self) -> Uploaded {

@@ -1,4 +1,7 @@
 //! One worker's way into an upload: hash → claim → compress → seal → verify → pack, or less.
+//!
+//! A sealed blob waits to be verified until the next one comes: its hash and the id of that one are computed side by
+//! side. Nothing gets into a pack before it was verified.
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::{Compression, Decoder, Encoder, RawFrame};
@@ -6,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::BlobId;
 use crate::load::{Found, Stored};
-use crate::pack::body::Unhashed;
-use crate::pack::header::{FRAME, entry_size};
+use crate::pack::header::entry_size;
 use crate::pack::writer::SealedBlob;
+use crate::upload::beside::Beside;
 use crate::upload::open_packs::Chance;
 use crate::upload::{Saved, Upload};
 
@@ -23,15 +26,25 @@ enum Form {
 /// Buffers beyond this size are given up after the blob that needed them.
 const USUAL_BLOB: usize = 4 * 1024 * 1024;
 
+/// A blob that lies sealed in the saver's buffer.
+struct Waiting {
+    blob: BlobHandle,
+    length: u32,
+    form: Form,
+}
+
 /// One worker's way into an upload: its compressor, decompressor and buffers.
+///
+/// Its last blob gets into a pack when it is dropped; if that fails, the upload does.
 pub struct BlobSaver<'a> {
     upload: &'a Upload<'a>,
     encoder: Encoder,
     decoder: Decoder,
     chance: Chance,
-    /// The blob compressed; later, decompressed again.
-    first: Vec<u8>,
+    waiting: Option<Waiting>,
     sealed: Vec<u8>,
+    /// A blob compressed, or samples of it; when it is verified, decompressed again.
+    first: Vec<u8>,
     opened: Vec<u8>,
 }
 
@@ -44,40 +57,46 @@ impl<'a> BlobSaver<'a> {
             encoder,
             decoder: Decoder::new(),
             chance: Chance::default(),
-            first,
+            waiting: None,
             sealed,
+            first,
             opened,
         }
     }
 
     /// Returns the blob's id, saving the blob first if the repository lacks it.
     ///
-    /// Hash → claim → compress → seal → verify → pack, all on this thread while the bytes are hot. Blocks
-    /// while too many packs wait for their upload, which bounds memory.
+    /// Hash → claim → compress → seal → verify → pack, all on this thread while the bytes are hot; the last two once
+    /// the next blob comes, or the saver is dropped. Blocks while too many packs wait for their upload, which bounds
+    /// memory.
     ///
     /// # Errors
     /// [`Error::TooLarge`] from 4 GiB on. Anything else only when the upload is already broken: the first
     /// cause is what [`Repository::upload`](crate::Repository::upload) returns.
     pub fn save_blob(&mut self, kind: BlobKind, plain: &[u8]) -> Result<Saved> {
         self.upload.outcome.check()?;
-        self.save_with_id(kind, plain, BlobId::of(plain))
-    }
-
-    /// As [`save_blob`](Self::save_blob) for two blobs, whose ids are computed together.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn save_two(&mut self, kind: BlobKind, plain: [&[u8]; 2]) -> Result<[Saved; 2]> {
-        self.upload.outcome.check()?;
-        let ids = BlobId::of_both(plain);
-        let first = self.save_with_id(kind, plain[0], ids[0])?;
-        Ok([first, self.save_with_id(kind, plain[1], ids[1])?])
-    }
-
-    fn save_with_id(&mut self, kind: BlobKind, plain: &[u8], id: BlobId) -> Result<Saved> {
         let length = u32::try_from(plain.len()).map_err(|_| too_large(kind, plain.len()))?;
-        let blob = BlobHandle { kind, id };
+        let blob = BlobHandle { kind, id: self.settle_and_hash(plain)? };
         self.save_if_new(blob, length.into(), |saver| saver.store(blob, plain, length))
+    }
+
+    /// Verifies what waits and puts it into a pack; answers with the id of the blob after it.
+    fn settle_and_hash(&mut self, next: &[u8]) -> Result<BlobId> {
+        let Some(waiting) = self.waiting.take() else { return Ok(BlobId::of(next)) };
+        let length = waiting.length as usize + next.len();
+        let unhashed = self.upload.packs.unhashed(length);
+        let mut beside = Beside::new(next, unhashed.as_ref());
+        let verified = self.verify(waiting.blob.id, waiting.length, &waiting.form, &mut beside);
+        let id = BlobId::from_bytes(beside.finish());
+        let uncompressed_length = waiting.form.uncompressed_length(waiting.length);
+        let packed = verified.and_then(|()| self.pack(waiting.blob, uncompressed_length));
+        packed.map_err(|error| self.upload.outcome.fail(error))?;
+        Ok(id)
+    }
+
+    /// Verifies what waits and puts it into a pack.
+    fn settle(&mut self) -> Result<()> {
+        self.settle_and_hash(&[]).map(drop)
     }
 
     /// Saves a blob by `store`, which tells how many bytes it takes, if it is not stored and nobody else's to store.
@@ -137,9 +156,11 @@ impl<'a> BlobSaver<'a> {
             return self.save_blob(blob.kind, plain);
         };
         self.upload.outcome.check()?;
+        self.settle()?;
         self.save_if_new(blob, plain.len() as u64, |saver| {
             seal(saver, &stored)?;
-            saver.pack(blob, stored.uncompressed_length)
+            saver.pack(blob, stored.uncompressed_length)?;
+            Ok(saver.stored_bytes(stored.uncompressed_length))
         })
     }
 
@@ -152,29 +173,35 @@ impl<'a> BlobSaver<'a> {
         }
     }
 
-    /// Returns how many bytes the blob takes.
+    /// Seals a blob, to be verified and packed; returns how many bytes it takes.
     fn store(&mut self, blob: BlobHandle, plain: &[u8], length: u32) -> Result<u64> {
-        let uncompressed_length = if self.is_compressed(blob.kind, plain) { length } else { 0 };
-        let form = self.seal(plain, uncompressed_length > 0)?;
-        if self.upload.options.verify_before_upload {
-            self.verify(blob.id, length, &form)?;
-        }
+        let form = self.seal(plain, self.is_compressed(blob.kind, plain))?;
         if u32::try_from(self.sealed.len()).is_err() {
             return Err(too_large(blob.kind, plain.len()));
         }
-        self.pack(blob, uncompressed_length)
+        let uncompressed_length = form.uncompressed_length(length);
+        if self.upload.options.verify_before_upload {
+            self.waiting = Some(Waiting { blob, length, form });
+        } else {
+            self.pack(blob, uncompressed_length)?;
+        }
+        Ok(self.stored_bytes(uncompressed_length))
     }
 
-    /// Puts the sealed blob into a pack; returns how many bytes it takes.
-    fn pack(&mut self, blob: BlobHandle, uncompressed_length: u32) -> Result<u64> {
+    /// How many bytes the sealed blob takes in a pack, with its header entry.
+    fn stored_bytes(&self, uncompressed_length: u32) -> u64 {
+        (self.sealed.len() + entry_size(uncompressed_length)) as u64
+    }
+
+    /// Puts the sealed blob into a pack.
+    fn pack(&mut self, blob: BlobHandle, uncompressed_length: u32) -> Result<()> {
         let sealed = SealedBlob { blob, sealed: &self.sealed, uncompressed_length };
-        let mut stored_bytes = (self.sealed.len() + entry_size(uncompressed_length)) as u64;
         if let Some(full) = self.upload.packs.add(sealed, self.chance.draw()?)? {
-            stored_bytes += FRAME as u64;
+            self.upload.outcome.count_full_pack();
             self.upload.finish_pack(full)?;
         }
         self.give_up_large_buffers();
-        Ok(stored_bytes)
+        Ok(())
     }
 
     /// Format: trees are always compressed, empty data never, and version 1 knows no compression.
@@ -206,18 +233,15 @@ impl<'a> BlobSaver<'a> {
     }
 
     /// Brings the blob back from its sealed bytes alone.
-    ///
-    /// Its hash is computed beside that of a pack, which needs one too.
-    fn verify(&mut self, id: BlobId, length: u32, form: &Form) -> Result<()> {
+    fn verify(&mut self, id: BlobId, length: u32, form: &Form, beside: &mut Beside<'_>) -> Result<()> {
         let failed = |what| Error::Verification { id, what };
-        let unhashed = self.upload.packs.unhashed(length as usize);
-        let (mut hash, beside) = (Hash::new(), unhashed.as_ref());
+        let mut hash = Hash::new();
         match form {
-            Form::Plain => self.reopen_in_pieces(id, |piece| hash_beside(beside, &mut hash, piece))?,
+            Form::Plain => self.reopen_in_pieces(id, |piece| beside.hash(&mut hash, piece))?,
             Form::Raw(frame) => {
                 let mut reader = frame.reader();
                 self.reopen_in_pieces(id, |piece| {
-                    reader.take(piece, |content| hash_beside(beside, &mut hash, content));
+                    reader.take(piece, |content| beside.hash(&mut hash, content));
                 })?;
                 if !reader.is_whole() {
                     return Err(failed("it does not decompress"));
@@ -228,7 +252,7 @@ impl<'a> BlobSaver<'a> {
                 self.first.clear();
                 let decoded = self.decoder.decode(&self.opened, length.into(), &mut self.first);
                 decoded.map_err(|_| failed("it does not decompress"))?;
-                hash_beside(beside, &mut hash, &self.first);
+                beside.hash(&mut hash, &self.first);
             }
         }
         let is_right = BlobId::from_bytes(hash.finish()) == id;
@@ -264,11 +288,21 @@ impl<'a> BlobSaver<'a> {
     }
 }
 
-/// Goes on with `hash`, and with that of a pack if there is one.
-fn hash_beside(pack: Option<&Unhashed>, hash: &mut Hash, bytes: &[u8]) {
-    match pack {
-        Some(pack) => pack.hash_beside(hash, bytes),
-        None => hash.update(bytes),
+impl Drop for BlobSaver<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && self.upload.outcome.check().is_ok() {
+            drop(self.settle()); // a failure is the upload's
+        }
+    }
+}
+
+impl Form {
+    /// What the index says of a blob of this length.
+    fn uncompressed_length(&self, length: u32) -> u32 {
+        match self {
+            Form::Plain => 0,
+            Form::Compressed | Form::Raw(_) => length,
+        }
     }
 }
 
@@ -291,20 +325,24 @@ pub(super) mod tests {
             let (id, length) = (BlobId::of(plain), plain.len() as u32);
             let form = saver.seal(plain, compress).unwrap();
             assert_eq!(matches!(form, Form::Raw(_)), plain.len() > 1000);
-            saver.verify(id, length, &form).unwrap();
-            assert!(saver.verify(BlobId::of(b"other"), length, &form).is_err());
+            let verify = |saver: &mut BlobSaver<'_>, id, form: &Form| {
+                saver.verify(id, length, form, &mut Beside::new(b"next", None))
+            };
+            verify(&mut saver, id, &form).unwrap();
+            assert!(verify(&mut saver, BlobId::of(b"other"), &form).is_err());
             for at in (0..saver.sealed.len()).step_by(step) {
                 saver.sealed[at] ^= 4;
-                assert!(saver.verify(id, length, &form).is_err());
+                assert!(verify(&mut saver, id, &form).is_err());
                 saver.sealed[at] ^= 4;
             }
         }
         // Sealed rightly, but compressed wrongly.
         let (id, length) = (BlobId::of(&text), text.len() as u32);
         saver.seal(b"no frame", false).unwrap();
-        assert!(saver.verify(id, length, &Form::Compressed).is_err());
+        let beside = || Beside::new(&[], None);
+        assert!(saver.verify(id, length, &Form::Compressed, &mut beside()).is_err());
         saver.seal(&text, false).unwrap();
-        assert!(saver.verify(id, length, &Form::Raw(RawFrame::new(length))).is_err());
+        assert!(saver.verify(id, length, &Form::Raw(RawFrame::new(length)), &mut beside()).is_err());
     }
 
     pub(in crate::upload) fn broken_frames_are_noticed(mut saver: BlobSaver<'_>) {
@@ -317,5 +355,11 @@ pub(super) mod tests {
             assert!(saver.verify_frame(id, frame).is_err());
             saver.sealed[at] ^= 4;
         }
+    }
+
+    pub(in crate::upload) fn damaged_in_waiting(mut saver: BlobSaver<'_>) -> BlobSaver<'_> {
+        saver.save_blob(BlobKind::Data, b"one blob").unwrap();
+        saver.sealed[20] ^= 1;
+        saver
     }
 }

@@ -364,3 +364,20 @@ fn a_copied_blob_that_breaks_after_sealing_is_noticed() {
     });
     checked.unwrap();
 }
+
+#[test]
+fn a_blob_that_breaks_while_it_waits_fails_the_upload_even_if_it_is_the_last() {
+    for more in [false, true] {
+        let backend = Arc::new(Memory::new());
+        let repository = repository(&backend, 2, |_| {});
+        let outcome = repository.upload(&Index::default(), |upload| {
+            let mut saver = saver::tests::damaged_in_waiting(upload.saver());
+            if more {
+                saver.save_blob(BlobKind::Data, b"another")?;
+            }
+            Ok::<_, Error>(())
+        });
+        assert!(matches!(outcome, Err(Error::Verification { .. })), "{outcome:?}");
+        assert!(repository.list(FileKind::Index).unwrap().is_empty());
+    }
+}

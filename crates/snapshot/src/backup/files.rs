@@ -11,7 +11,6 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tresor_repo::handle::Right;
-use tresor_repo::upload::Saved;
 use tresor_repo::{BlobId, BlobKind};
 
 use super::content::Content;
@@ -124,21 +123,11 @@ impl<R: Right> Worker<'_, R> {
         self.count_down(reading)
     }
 
-    /// Leaves a chunk to whoever is free; if too much is waiting already, saves it now, with one of those.
+    /// Leaves a chunk to whoever is free; if too much is waiting already, saves it now.
     fn hand_on(&mut self, reading: &Arc<Reading>, bytes: &[u8]) -> Result<()> {
         let number = reading.next_chunk();
         if !self.run.order.reserve(bytes.len()) {
-            return match self.run.order.take_chunk() {
-                Some(other) => {
-                    self.save_chunks([
-                        (reading, number, bytes),
-                        (&other.reading, other.number, &other.bytes),
-                    ])?;
-                    self.run.give_buffer(other.bytes);
-                    Ok(())
-                }
-                None => self.save_chunk(reading, number, bytes),
-            };
+            return self.save_chunk(reading, number, bytes);
         }
         let mut copy = self.run.take_buffer();
         copy.extend_from_slice(bytes);
@@ -146,37 +135,20 @@ impl<R: Right> Worker<'_, R> {
         Ok(())
     }
 
-    /// Saves one or two chunks that other workers left.
-    pub(super) fn save_left_chunks(&mut self, chunk: ChunkJob, another: Option<ChunkJob>) -> Result<()> {
-        let one = (&*chunk.reading, chunk.number, &chunk.bytes[..]);
-        match &another {
-            Some(other) => self.save_chunks([one, (&other.reading, other.number, &other.bytes)])?,
-            None => self.save_chunk(one.0, one.1, one.2)?,
-        }
-        for chunk in [Some(chunk), another].into_iter().flatten() {
-            self.run.give_buffer(chunk.bytes);
-        }
-        Ok(())
+    /// Saves a chunk that another worker left.
+    pub(super) fn save_left_chunk(&mut self, chunk: ChunkJob) -> Result<()> {
+        let ChunkJob { reading, number, bytes } = chunk;
+        let outcome = self.save_chunk(&reading, number, &bytes);
+        self.run.give_buffer(bytes);
+        outcome
     }
 
     /// Saves a chunk, and completes the file if it was the last one.
     fn save_chunk(&mut self, reading: &Reading, number: usize, bytes: &[u8]) -> Result<()> {
         let saved = self.saver.save_blob(BlobKind::Data, bytes)?;
-        self.note_saved(reading, number, bytes.len(), saved)
-    }
-
-    /// Saves two chunks together, which is faster than one after the other.
-    fn save_chunks(&mut self, chunks: [(&Reading, usize, &[u8]); 2]) -> Result<()> {
-        let saved = self.saver.save_two(BlobKind::Data, chunks.map(|(_, _, bytes)| bytes))?;
-        chunks.into_iter().zip(saved).try_for_each(|((reading, number, bytes), saved)| {
-            self.note_saved(reading, number, bytes.len(), saved)
-        })
-    }
-
-    fn note_saved(&mut self, reading: &Reading, number: usize, length: usize, saved: Saved) -> Result<()> {
         let mut progress = reading.lock();
         progress.content[number] = Some(saved.id);
-        progress.added += Added::of(&saved, length);
+        progress.added += Added::of(&saved, bytes.len());
         drop(progress);
         self.count_down(reading)
     }

@@ -168,7 +168,7 @@ impl<R: Right> Worker<'_, R> {
     fn work(mut self) {
         while let Some((job, _running)) = self.run.order.next() {
             let outcome = self.run.go_on().and_then(|()| match job {
-                Job::Chunks(chunk, another) => self.save_left_chunks(chunk, another),
+                Job::Chunk(chunk) => self.save_left_chunk(chunk),
                 Job::File(scanned, file) => self.read_file(scanned, file),
                 Job::Folder(scanned, folder, position) => self.scan_folder(&scanned, folder, &position),
             });

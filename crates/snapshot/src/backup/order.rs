@@ -22,8 +22,8 @@ pub(super) struct Work {
 
 /// One thing to do.
 pub(super) enum Job {
-    /// Save a chunk of a large file, or two of them together.
-    Chunks(ChunkJob, Option<ChunkJob>),
+    /// Save a chunk of a large file.
+    Chunk(ChunkJob),
     /// Read a file.
     File(Arc<Scanned>, FileJob),
     /// Scan a directory.
@@ -43,7 +43,6 @@ struct State {
     chunks: VecDeque<ChunkJob>,
     chunk_bytes: usize,
     running: usize,
-    waiting: usize,
     ended: bool,
 }
 
@@ -72,9 +71,7 @@ impl Order {
                 self.wake.notify_all();
                 return None;
             }
-            state.waiting += 1;
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
         }
     }
 
@@ -110,11 +107,6 @@ impl Order {
         self.wake.notify_one();
     }
 
-    /// Takes a chunk that waits, if there is one, to be saved together with another.
-    pub(super) fn take_chunk(&self) -> Option<ChunkJob> {
-        self.lock().take_chunk()
-    }
-
     /// Gives everything up.
     pub(super) fn end(&self) {
         self.lock().ended = true;
@@ -127,17 +119,10 @@ impl Order {
 }
 
 impl State {
-    fn take_chunk(&mut self) -> Option<ChunkJob> {
-        let chunk = self.chunks.pop_front()?;
-        self.chunk_bytes -= chunk.bytes.len();
-        Some(chunk)
-    }
-
     fn take(&mut self) -> Option<Job> {
-        if let Some(chunk) = self.take_chunk() {
-            // Whoever waits has a chunk of its own to look forward to.
-            let another = if self.chunks.len() > self.waiting { self.take_chunk() } else { None };
-            return Some(Job::Chunks(chunk, another));
+        if let Some(chunk) = self.chunks.pop_front() {
+            self.chunk_bytes -= chunk.bytes.len();
+            return Some(Job::Chunk(chunk));
         }
         let mut first = self.directories.first_entry()?;
         let scanned = Arc::clone(&first.get().scanned);
