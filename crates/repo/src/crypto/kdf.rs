@@ -1,7 +1,7 @@
 //! From a password to a key: scrypt, its lanes on several cores (format: "Key files").
 
 use super::KEY_BYTES;
-use super::romix::Lane;
+use super::romix::{Lane, kept};
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 use std::sync::{Mutex, PoisonError};
@@ -33,9 +33,9 @@ pub(crate) enum BadCost {
 /// restic's calibration comes to. An absolute figure: what one machine opens every other machine opens.
 const MOST_WORK: u64 = 1 << 30;
 
-/// Memory for all lanes at once: two of restic's, whose program needs as much with what else it holds. One lane is
-/// worked on however large it is.
-const MEMORY_AT_ONCE: u64 = 64 << 20;
+/// Memory for all lanes at once: two of restic's usual keys, which is less than its program needs for one with what
+/// else it holds. One lane is worked on however large it is.
+const MEMORY_AT_ONCE: u64 = 48 << 20;
 
 /// The most that calibration chooses, far inside of what a key may ask for.
 const MOST_ENTRIES: u64 = 1 << 20;
@@ -82,7 +82,7 @@ impl Cost {
     }
 
     const fn lane_memory(&self) -> u64 {
-        128 * self.n as u64 * self.r as u64
+        128 * kept(self.n as usize) as u64 * self.r as u64
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Stopped;
 
 /// Derives a key's bytes: scrypt of `password` and `salt`, its lanes spread over `threads`.
 ///
-/// One lane a thread, and 64 MiB in all.
+/// One lane a thread, and 48 MiB in all.
 pub(crate) fn derive(
     password: &[u8],
     salt: &[u8],

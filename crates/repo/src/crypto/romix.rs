@@ -3,53 +3,89 @@
 //! In plain words, not in vectors: the four independent steps of a round keep a core's scalar units busy, while vector
 //! instructions, on some processors of twice the latency, would wait for each other. The `scrypt` crate hands out no
 //! single lanes, and is the oracle of the tests.
+//!
+//! Of every four entries of the table the last is not kept but computed again from the one before it: a quarter less
+//! memory for an eighth more work.
 
 use zeroize::optimization_barrier;
+
+/// Entries of which the last is not kept.
+const GROUP: usize = 4;
+
+/// How many of the first entries of a table are kept.
+pub(super) const fn kept(entries: usize) -> usize {
+    entries - entries / GROUP
+}
 
 /// 64 bytes as little-endian words.
 type Block = [u32; 16];
 
 /// A lane being mixed, and the memory it takes; wiped on drop.
 pub(super) struct Lane {
-    /// N entries of 2·r blocks.
+    /// Entries of 2·r blocks.
     table: Vec<Block>,
+    /// How many there are, those that are not kept included: N.
+    entries: usize,
+    /// An entry that is not kept.
+    again: Vec<Block>,
     state: Vec<Block>,
     mixed: Vec<Block>,
 }
 
 impl Lane {
-    /// Takes the memory for parameters `n` (a power of two) and `r`: 128·n·r bytes and a little.
+    /// Takes the memory for parameters `n` (a power of two) and `r`: 96·n·r bytes and a little.
     pub(super) fn new(n: usize, r: usize) -> Self {
         let blocks = |count| vec![[0; 16]; count];
-        Lane { table: blocks(n * 2 * r), state: blocks(2 * r), mixed: blocks(2 * r) }
+        let [again, state, mixed] = [(); 3].map(|()| blocks(2 * r));
+        Lane { table: blocks(kept(n) * 2 * r), entries: n, again, state, mixed }
     }
 
     /// Mixes a lane's 128·r bytes in place (scryptROMix).
     pub(super) fn mix(&mut self, bytes: &mut [u8]) {
-        let Lane { table, state, mixed } = self;
-        load(bytes, state);
+        load(bytes, &mut self.state);
+        self.fill_table();
+        (0..self.entries).for_each(|_| self.mix_entry_in());
+        store(&self.state, bytes);
+    }
+
+    fn fill_table(&mut self) {
+        let Lane { table, again, state, .. } = self;
         let length = state.len();
-        let entries = table.len() / length;
-        for stored in table.chunks_exact_mut(length) {
-            stored.copy_from_slice(state);
-            block_mix(stored, state);
-        }
-        for _ in 0..entries {
-            // RFC 7914's Integerify modulo N.
-            let entry = state[length - 1][0] as usize & (entries - 1);
-            let chosen = &table[entry * length..][..length];
-            for ((mixed, state), chosen) in mixed.iter_mut().zip(&*state).zip(chosen) {
-                *mixed = xor(state, chosen);
+        for group in table.chunks_mut((GROUP - 1) * length) {
+            for stored in group.chunks_exact_mut(length) {
+                stored.copy_from_slice(state);
+                block_mix(stored, state);
             }
-            block_mix(mixed, state);
+            if group.len() == (GROUP - 1) * length {
+                again.copy_from_slice(state);
+                block_mix(again, state);
+            }
         }
-        store(state, bytes);
+    }
+
+    /// Mixes the entry that the state points at into the state (RFC 7914's Integerify modulo N).
+    fn mix_entry_in(&mut self) {
+        let Lane { table, again, state, mixed, .. } = self;
+        let length = state.len();
+        let entry = state[length - 1][0] as usize & (self.entries - 1);
+        let is_kept = entry % GROUP < GROUP - 1;
+        let stored = &table[kept(entry - usize::from(!is_kept)) * length..][..length];
+        let chosen = if is_kept {
+            stored
+        } else {
+            block_mix(stored, again);
+            again
+        };
+        for ((mixed, state), chosen) in mixed.iter_mut().zip(&*state).zip(chosen) {
+            *mixed = xor(state, chosen);
+        }
+        block_mix(mixed, state);
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        for blocks in [&mut self.table, &mut self.state, &mut self.mixed] {
+        for blocks in [&mut self.table, &mut self.again, &mut self.state, &mut self.mixed] {
             blocks.fill([0; 16]);
             optimization_barrier(blocks.as_slice());
         }

@@ -169,11 +169,8 @@ impl Hashing<'_> {
     /// a segment ends.
     pub(crate) fn hash_beside(&mut self, other: &mut Hash, bytes: &[u8]) -> usize {
         let from = self.hashed.length().saturating_sub(self.of.start) as usize;
-        let ours = self
-            .of
-            .segments
-            .get(from / SEGMENT)
-            .map_or(&[][..], |segment| &segment.bytes()[from % SEGMENT..]);
+        let segment = self.of.segments.get(from / SEGMENT);
+        let ours = segment.map_or(&[][..], |segment| &segment.bytes()[from % SEGMENT..]);
         let together = ours.len().min(bytes.len());
         update_both([&mut self.hashed, other], [&ours[..together], &bytes[..together]]);
         together

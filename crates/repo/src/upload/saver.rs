@@ -88,6 +88,7 @@ impl<'a> BlobSaver<'a> {
         let mut beside = Beside::new(next, unhashed.as_ref());
         let verified = self.verify(waiting.blob.id, waiting.length, &waiting.form, &mut beside);
         let id = BlobId::from_bytes(beside.finish());
+        drop(unhashed); // its memory may be needed for the pack
         let uncompressed_length = waiting.form.uncompressed_length(waiting.length);
         let packed = verified.and_then(|()| self.pack(waiting.blob, uncompressed_length));
         packed.map_err(|error| self.upload.outcome.fail(error))?;
