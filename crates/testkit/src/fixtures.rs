@@ -8,8 +8,15 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
+use tresor_backend::local::{CONNECTIONS, Local};
+use tresor_backend::{Cancel, Full, Handle};
+use tresor_repo::Repository;
+use tresor_repo::codec::Compression;
+use tresor_repo::keyfile::Password;
+use tresor_repo::monitor::Silent;
+use tresor_repo::repository::Options;
 
 /// The folder `fixtures/` of the project.
 pub fn folder() -> PathBuf {
@@ -52,6 +59,23 @@ pub fn empty_repository() -> Unpacked {
 
 /// The password of every fixture unless its manifest says otherwise.
 pub const PASSWORD: &str = "fixture-password";
+
+/// Opens a repository with this password, to be used through the library.
+///
+/// # Errors
+/// Those of opening it.
+pub fn open(path: &Path) -> tresor_repo::Result<Repository<Full>> {
+    let handle = Handle::new(Arc::new(Local::open(path, CONNECTIONS)?));
+    let options = Options {
+        compression: Compression::Auto,
+        pack_size: 16 << 20,
+        verify_before_upload: false,
+        memory: 48 << 20,
+        temporary_folder: std::env::temp_dir(),
+        cancel: Cancel::new(),
+    };
+    Repository::open(handle, &Password::new(PASSWORD.into()), None, options, &Silent)
+}
 
 fn clear(folder: &Path) {
     for entry in fs::read_dir(folder).expect("the fixture has this folder").flatten() {

@@ -5,14 +5,6 @@ use crate::{Client, Random, Run};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use tresor_backend::local::{CONNECTIONS, Local};
-use tresor_backend::{Cancel, Full, Handle};
-use tresor_repo::Repository;
-use tresor_repo::codec::Compression;
-use tresor_repo::keyfile::Password;
-use tresor_repo::monitor::Silent;
-use tresor_repo::repository::Options;
 use tresor_repo::time::Time;
 
 /// Zones that both programs run in: their changes of the clocks count for spans.
@@ -49,7 +41,7 @@ impl Lists {
     /// Writes `count` random lists into an empty repository.
     pub fn plant(random: &mut Random, count: usize) -> Lists {
         let repository = fixtures::empty_repository();
-        let store = open(&repository.path);
+        let store = fixtures::open(&repository.path).expect("the fixture has this password");
         let mut ordered = BTreeMap::new();
         for number in 0..count {
             let host = format!("host{number:03}");
@@ -107,20 +99,6 @@ impl Lists {
         }
         Ok(theirs.len())
     }
-}
-
-fn open(path: &Path) -> Repository<Full> {
-    let handle = Handle::new(Arc::new(Local::open(path, CONNECTIONS).expect("the fixture is there")));
-    let options = Options {
-        compression: Compression::Auto,
-        pack_size: 16 << 20,
-        verify_before_upload: false,
-        memory: 48 << 20,
-        temporary_folder: std::env::temp_dir(),
-        cancel: Cancel::new(),
-    };
-    let password = Password::new(fixtures::PASSWORD.into());
-    Repository::open(handle, &password, None, options, &Silent).expect("the fixture has this password")
 }
 
 /// Up to forty different times around one or two moments, at all distances.

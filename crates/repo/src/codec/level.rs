@@ -40,15 +40,16 @@ pub enum NoCompression {
 }
 
 impl ZstdLevel {
-    /// The level of this number, if zstd has it.
-    pub fn new(number: u8) -> Option<Self> {
-        (1..=22).contains(&number).then_some(ZstdLevel(number))
+    /// The level that stands there in digits and nothing else, if zstd has it.
+    fn of_digits(digits: &str) -> Option<Self> {
+        let is_plain = digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0');
+        digits.parse().ok().filter(|number| is_plain && (1..=22).contains(number)).map(ZstdLevel)
     }
 }
 
 impl Compression {
     /// Whether nobody asked for a level.
-    pub(super) fn is_default(self) -> bool {
+    pub(crate) fn is_default(self) -> bool {
         matches!(self, Compression::Auto | Compression::Off)
     }
 
@@ -88,12 +89,9 @@ impl FromStr for Compression {
             "max" => Compression::Max,
             other => match other.strip_prefix(PREFIX) {
                 None => return Err(NoCompression::Mode(other.to_owned())),
-                Some(digits) => {
-                    let is_plain =
-                        digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0');
-                    let level = digits.parse().ok().filter(|_| is_plain).and_then(ZstdLevel::new);
-                    Compression::Zstd(level.ok_or_else(|| NoCompression::Level(other.to_owned()))?)
-                }
+                Some(digits) => ZstdLevel::of_digits(digits)
+                    .map(Compression::Zstd)
+                    .ok_or_else(|| NoCompression::Level(other.to_owned()))?,
             },
         })
     }

@@ -115,17 +115,21 @@ impl Body {
     pub(crate) fn hash_with(&self, tail: &[u8]) -> [u8; 32] {
         let mut hash = match &self.spilled {
             Some(spilled) => spilled.hash.clone(),
-            None => lock(&self.hashed).clone(),
+            None => self.hash_in_memory(),
         };
-        if self.spilled.is_none() {
-            let mut skip = (hash.length() % SEGMENT as u64) as usize;
-            for segment in self.in_memory().skip(segment_at(hash.length())) {
-                hash.update(&segment.bytes()[skip..]);
-                skip = 0;
-            }
-        }
         hash.update(tail);
         hash.finish()
+    }
+
+    /// The hash so far, brought to the end.
+    fn hash_in_memory(&self) -> Hash {
+        let mut hash = lock(&self.hashed).clone();
+        let mut skip = (hash.length() % SEGMENT as u64) as usize;
+        for segment in self.in_memory().skip(segment_at(hash.length())) {
+            hash.update(&segment.bytes()[skip..]);
+            skip = 0;
+        }
+        hash
     }
 
     /// The body followed by `tail`, to be saved.

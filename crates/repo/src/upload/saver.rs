@@ -167,7 +167,7 @@ impl<'a> BlobSaver<'a> {
 
     /// Whether a blob would be stored as it is: compressed or not, and at no level that somebody asked for.
     fn is_usual(&self, kind: BlobKind, plain: &[u8], stored: &Stored<'_>) -> bool {
-        let any_level = matches!(self.upload.options.compression, Compression::Auto | Compression::Off);
+        let any_level = self.upload.options.compression.is_default();
         match stored.uncompressed_length {
             0 => !self.is_compressed(kind, plain),
             length => any_level && self.is_compressed(kind, plain) && plain.len() as u64 == u64::from(length),

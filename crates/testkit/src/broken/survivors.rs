@@ -6,31 +6,17 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use tresor_backend::local::{CONNECTIONS, Local};
-use tresor_backend::{Cancel, FileKind, Full, Handle};
+use tresor_backend::{FileKind, Full};
 
-use tresor_repo::codec::Compression;
 use tresor_repo::index::Index;
 use tresor_repo::keyfile::{KeyCost, NewKey, Password};
 use tresor_repo::monitor::Silent;
-use tresor_repo::repository::Options;
 use tresor_repo::time::Time;
 use tresor_repo::{BlobId, BlobKind, Repository};
 
 /// Opens a repository with the fixtures' password.
 pub(super) fn open(path: &Path) -> Repository<Full> {
-    let handle = Handle::new(Arc::new(Local::open(path, CONNECTIONS).expect("the repository is there")));
-    let options = Options {
-        compression: Compression::Auto,
-        pack_size: 16 << 20,
-        verify_before_upload: false,
-        memory: 48 << 20,
-        temporary_folder: std::env::temp_dir(),
-        cancel: Cancel::new(),
-    };
-    let password = Password::new(fixtures::PASSWORD.into());
-    Repository::open(handle, &password, None, options, &Silent).expect("the repository has this password")
+    fixtures::open(path).expect("the repository is there and has this password")
 }
 
 /// Replaces the keys of a repository by one that costs no time, as it is opened a dozen times in a round.

@@ -3,18 +3,9 @@
 use crate::Result;
 use crate::bench::data::Source;
 use crate::bench::template::Template;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-use tresor_repo::codec::Compression;
-use tresor_repo::handle::{Full, Handle};
-use tresor_repo::keyfile::Password;
-use tresor_repo::monitor::Silent;
-use tresor_repo::repository::Options;
-use tresor_repo::{Cancel, Repository};
 use tresor_snapshot::snapshots;
-use tresor_testkit::backend::local::{CONNECTIONS, Local};
-use tresor_testkit::{Client, fixtures::PASSWORD};
+use tresor_testkit::{Client, fixtures};
 
 /// What lies between one snapshot and the next.
 const APART: Duration = Duration::from_secs(3600);
@@ -30,7 +21,7 @@ pub(super) fn fill(template: &Template, source: &Source, count: usize) -> Result
     if run.code != Some(0) {
         return Err(run.to_string().into());
     }
-    let repository = open(template.path())?;
+    let repository = fixtures::open(template.path())?;
     let (_, saved) = snapshots::load_all(&repository)?.pop().ok_or("restic saved no snapshot")?;
     let mut snapshot = saved?;
     for _ in 1..count {
@@ -38,19 +29,6 @@ pub(super) fn fill(template: &Template, source: &Source, count: usize) -> Result
         repository.save_snapshot(&snapshot.encode())?;
     }
     Ok(())
-}
-
-fn open(path: &Path) -> Result<Repository<Full>> {
-    let handle = Handle::new(Arc::new(Local::open(path, CONNECTIONS)?));
-    let options = Options {
-        compression: Compression::Auto,
-        pack_size: 16 << 20,
-        verify_before_upload: false,
-        memory: 48 << 20,
-        temporary_folder: std::env::temp_dir(),
-        cancel: Cancel::new(),
-    };
-    Ok(Repository::open(handle, &Password::new(PASSWORD.into()), None, options, &Silent)?)
 }
 
 #[cfg(test)]
