@@ -5,6 +5,7 @@ mod process;
 mod project;
 
 mod bench;
+mod scale;
 mod campaign;
 mod generate;
 mod differential;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Measures tresor beside its peers with more and more files, snapshots and cores.
     Scaling(bench::scaling::Arguments),
+    /// Measures synthetic repositories of many blobs, served on loopback, beside the peers.
+    Scale(scale::Arguments),
     /// Shows where the CPU time of one row of the measurements goes, by `perf`.
     Profile(bench::profile::Arguments),
     /// Long runs that try to break things.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Scaling(arguments) => bench::scaling::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
         Command::Profile(arguments) => bench::profile::run(&arguments),
         Command::Campaign(arguments) => campaign::run(&arguments),
         Command::Differential(arguments) => differential::run(&arguments),

@@ -6,6 +6,7 @@
 //! development commands may depend on this crate.
 
 pub mod random;
+pub mod seal;
 pub mod peers;
 pub mod certificates;
 pub mod servers;

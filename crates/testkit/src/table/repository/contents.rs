@@ -1,6 +1,6 @@
 //! All files of a repository, opened, verified and decoded into memory.
 
-use super::seal::Key;
+use crate::seal::Key;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};

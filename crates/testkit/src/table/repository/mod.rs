@@ -4,7 +4,6 @@
 //! verified, and whatever does not fit becomes a line of the picture.
 
 mod contents;
-mod seal;
 
 use crate::table::mask::Masks;
 use contents::{Contents, Kind};

@@ -1,0 +1,159 @@
+//! A synthetic repository in a folder: what is real of it, and the names of what is invented.
+
+use super::forest;
+use super::packs::Writer;
+use super::sealed::{Entry, IndexText, Sealer, hex, name_of};
+use super::shape::{self, PackNames, Shape, Stream};
+use crate::{Result, process};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tresor_testkit::fixtures::{PASSWORD, empty_repository};
+use tresor_testkit::seal::Key;
+
+/// As many index files are kept in the folder, 4.5 MB each; if there are more, all are invented when asked for.
+const KEPT: u64 = 1000;
+/// Written last, it says that all the rest is there.
+const FACTS: &str = "facts.json";
+/// Changes with what a repository of the same shape has in it.
+const EDITION: u32 = 1;
+
+/// A repository of which a server can tell everything.
+pub(super) struct Made {
+    pub(super) folder: PathBuf,
+    pub(super) facts: Facts,
+    pub(super) names: PackNames,
+    key: Key,
+}
+
+/// What takes long to find out.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    edition: u32,
+    pub(super) shape: Shape,
+    /// The id of a snapshot with three files.
+    pub(super) small: String,
+    /// Names and lengths of the index files about invented packs, in their order.
+    pub(super) indexes: Vec<(String, u64)>,
+}
+
+impl Made {
+    /// The repository of this shape below `dir`, which is made if it is not there.
+    pub(super) fn find_or_make(shape: Shape, dir: &Path) -> Result<Self> {
+        let folder = dir.join(format!("repository-{}-{}", shape.blobs, shape.snapshots));
+        let known = fs::read(folder.join(FACTS)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        match known.filter(|facts: &Facts| facts.edition == EDITION && facts.shape == shape) {
+            Some(facts) => {
+                let key = master_key(&folder)?;
+                Ok(Made { folder, facts, names: PackNames::new(shape), key })
+            }
+            None => Made::make(shape, folder),
+        }
+    }
+
+    fn make(shape: Shape, folder: PathBuf) -> Result<Self> {
+        eprintln!("making {}", folder.display());
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let template = empty_repository();
+        process::run(Command::new("cp").arg("-a").arg(&template.path).arg(&folder))?;
+        fs::remove_dir_all(folder.join("data"))?;
+        let key = master_key(&folder)?;
+        let mut writer = Writer::new(&folder, Sealer::new(key.clone()))?;
+        let small = forest::plant(shape, &mut writer)?;
+        writer.finish()?;
+        let facts = Facts { edition: EDITION, shape, small, indexes: Vec::new() };
+        let mut made = Made { folder, facts, names: PackNames::new(shape), key };
+        made.facts.indexes = made.make_indexes()?;
+        fs::write(made.folder.join(FACTS), serde_json::to_vec(&made.facts)?)?;
+        Ok(made)
+    }
+
+    /// Makes every index file of invented packs, to keep them or for their names only.
+    fn make_indexes(&self) -> Result<Vec<(String, u64)>> {
+        let next = AtomicU64::new(0);
+        let count = self.facts.shape.index_files();
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return Ok(done);
+                }
+                let file = self.invent_index(number)?;
+                let name = hex(&name_of(&file));
+                if self.keeps_indexes() {
+                    fs::write(self.folder.join("index").join(&name), &file)?;
+                }
+                done.push((number, (name, file.len() as u64)));
+            }
+        };
+        let threads = std::thread::available_parallelism()?.get();
+        let parts: Result<Vec<Vec<_>>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let end = |worker: std::thread::ScopedJoinHandle<'_, _>| worker.join().expect("no panic there");
+            workers.into_iter().map(end).collect()
+        });
+        let mut all: Vec<_> = parts?.into_iter().flatten().collect();
+        all.sort_unstable_by_key(|(number, _)| *number);
+        Ok(all.into_iter().map(|(_, file)| file).collect())
+    }
+
+    /// Whether the index files about invented packs lie in the folder.
+    pub(super) fn keeps_indexes(&self) -> bool {
+        self.facts.shape.index_files() <= KEPT
+    }
+
+    /// The index file with this number.
+    pub(super) fn invent_index(&self, number: u64) -> Result<Vec<u8>> {
+        let mut text = IndexText::default();
+        for pack in self.facts.shape.packs_of(number) {
+            let entry = |blob: shape::Blob| Entry { id: blob.id, length: blob.length, plain: blob.plain };
+            text.pack(&self.names.name(pack), "data", shape::blobs_in(pack).map(entry))?;
+        }
+        Sealer::new(self.key.clone()).file(Stream::IndexNonces, number, &text.take())
+    }
+}
+
+/// The key of the fixture that every such repository is made from.
+fn master_key(folder: &Path) -> Result<Key> {
+    let file = fs::read_dir(folder.join("keys"))?.next().ok_or("there is no key")??;
+    let key = Key::of_file(&fs::read(file.path())?, PASSWORD);
+    key.ok_or_else(|| "the password does not open the key".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Names and lengths of everything in a folder, two levels deep.
+    fn listing(folder: &Path) -> BTreeMap<PathBuf, u64> {
+        let mut files = BTreeMap::new();
+        for kind in ["snapshots", "index", "data", "keys"] {
+            for entry in fs::read_dir(folder.join(kind)).unwrap() {
+                let entry = entry.unwrap();
+                let name = Path::new(kind).join(entry.file_name());
+                files.insert(name, entry.metadata().unwrap().len());
+            }
+        }
+        files
+    }
+
+    #[test]
+    fn the_same_repository_is_made_each_time_and_found_again() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let shape = Shape::new(1000, 20);
+        let first = Made::find_or_make(shape, one.path()).unwrap();
+        let again = Made::find_or_make(shape, other.path()).unwrap();
+        assert_eq!(first.facts, again.facts);
+        assert_eq!(listing(&first.folder), listing(&again.folder));
+        let found = Made::find_or_make(shape, one.path()).unwrap();
+        assert_eq!(found.facts, first.facts);
+        let kept = fs::read(first.folder.join("index").join(&first.facts.indexes[0].0)).unwrap();
+        assert_eq!(found.invent_index(0).unwrap(), kept);
+    }
+}
