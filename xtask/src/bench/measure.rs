@@ -1,5 +1,7 @@
 //! Runs one command in a process of its own, which tells its CPU time and peak memory apart.
 
+use super::anonymous;
+use super::cage::Cage;
 use crate::Result;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -12,13 +14,15 @@ use std::time::Instant;
 
 /// What a command cost.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// From start to end, in seconds.
-    pub(super) wall: f64,
+    pub(crate) wall: f64,
     /// User and system time of it and its children, in seconds.
-    pub(super) cpu: f64,
+    pub(crate) cpu: f64,
     /// The largest resident memory of one process, in MiB.
-    pub(super) peak: f64,
+    pub(crate) peak: f64,
+    /// The largest anonymous memory of it and its children, in MiB, if that was looked at.
+    pub(crate) anonymous: Option<f64>,
 }
 
 impl fmt::Display for Sample {
@@ -29,11 +33,15 @@ impl fmt::Display for Sample {
 
 /// What is put around a command that is measured.
 #[derive(Debug, Default)]
-pub(super) struct Around {
+pub(crate) struct Around {
     /// On how many cores it may run; on all of them if not given.
-    pub(super) cores: Option<usize>,
+    pub(crate) cores: Option<usize>,
     /// A program and its arguments, which runs the command.
-    pub(super) wrapper: Vec<OsString>,
+    pub(crate) wrapper: Vec<OsString>,
+    /// Look at its anonymous memory, too.
+    pub(crate) anonymous: bool,
+    /// How many MiB of memory it may have, page cache included.
+    pub(crate) memory: Option<u64>,
 }
 
 /// The hidden command that runs another and prints a [`Sample`] as JSON.
@@ -42,6 +50,12 @@ pub(crate) struct Arguments {
     /// On how many of the cores that this process may use the command may run.
     #[arg(long)]
     cores: Option<usize>,
+    /// Look every few milliseconds at how much anonymous memory it has.
+    #[arg(long)]
+    anonymous: bool,
+    /// How many MiB of memory it may have, page cache included.
+    #[arg(long)]
+    memory: Option<u64>,
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }
@@ -55,15 +69,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(cores) = arguments.cores {
         keep_to(cores)?; // the child inherits it
     }
+    let _cage = arguments.memory.map(Cage::enter).transpose()?; // the child is in it as well
     let start = Instant::now();
-    let status = command.status().map_err(|e| format!("cannot run {command:?}: {e}"))?;
+    let mut child = command.spawn().map_err(|e| format!("cannot run {command:?}: {e}"))?;
+    let watch = arguments.anonymous.then(|| anonymous::Watch::start(child.id()));
+    let status = child.wait()?;
     let wall = start.elapsed().as_secs_f64();
+    let anonymous = watch.map(anonymous::Watch::end);
     if !status.success() {
         return Err(format!("it ended with {status}").into());
     }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6;
-    let sample = Sample { wall, cpu, peak: usage.max_rss() as f64 / 1024.0 };
+    let sample = Sample { wall, cpu, peak: usage.max_rss() as f64 / 1024.0, anonymous };
     println!("{}", serde_json::to_string(&sample)?);
     Ok(())
 }
@@ -81,9 +99,11 @@ fn keep_to(cores: usize) -> Result<()> {
 }
 
 /// What `command` cost, or what it said when it failed.
-pub(super) fn measure(command: &mut Command, around: &Around) -> Result<Result<Sample, String>> {
+pub(crate) fn measure(command: &mut Command, around: &Around) -> Result<Result<Sample, String>> {
     let mut measured = Command::new(std::env::current_exe()?);
     measured.arg("measure").args(around.cores.map(|cores| format!("--cores={cores}")));
+    measured.args(around.memory.map(|memory| format!("--memory={memory}")));
+    measured.args(around.anonymous.then_some("--anonymous"));
     measured.arg("--").args(&around.wrapper).arg(command.get_program()).args(command.get_args());
     measured.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if let Some(folder) = command.get_current_dir() {

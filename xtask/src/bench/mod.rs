@@ -8,18 +8,22 @@ pub(crate) mod measure;
 pub(crate) mod profile;
 pub(crate) mod scaling;
 
+mod anonymous;
+mod cage;
 mod cold;
 mod contender;
 mod data;
-mod report;
+pub(crate) mod report;
 mod rounds;
 mod row;
 mod server;
 mod setup;
-mod table;
+pub(crate) mod table;
 mod template;
 mod verify;
 
+pub(crate) use cage::Cage;
+pub(crate) use contender::version;
 pub(crate) use setup::program;
 
 use crate::Result;
@@ -80,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let mut bench = Bench::new(&contenders, rows.clone(), source, &dir);
         let template = Template::empty(arguments.setup.key, &dir)?;
         bench.run(Row::all(), arguments.comparison.pairs, &template)?;
-        Report::of_set(&bench, *set, arguments)?.publish(&arguments.comparison)?;
+        Report::of_set(&bench, *set, arguments)?.publish(arguments.comparison.no_docs)?;
         failures.append(&mut bench.failures);
         fs::remove_dir_all(&bench.source.folder)?; // it was changed; the next run starts from the original
     }

@@ -2,7 +2,7 @@
 
 use super::contender::Contender;
 use super::rounds::Bench;
-use super::setup::{Comparison, Setup};
+use super::setup::Setup;
 use super::table::Table;
 use super::{Arguments, data};
 use crate::{Result, process, project};
@@ -16,7 +16,8 @@ const PAGE: &str = "docs/src/internals/performance.md";
 const END: &str = "<!-- end of bench -->";
 
 /// A table, as a section of the page.
-pub(super) struct Report {
+pub(crate) struct Report {
+    page: &'static str,
     marker: String,
     section: String,
 }
@@ -25,9 +26,14 @@ impl Report {
     /// A section with `text`, which was measured on a file system of the kind `place` by `command`.
     pub(super) fn new(what: &str, place: &str, setup: &Setup, command: &str, text: &str) -> Result<Self> {
         let title = format!("{what}{}", setup.key_in_title());
-        let command = format!("cargo xtask {command}{}", setup.options(place));
-        let section = format!("### {title}\n\n`{command}`, {}, {}.\n\n{text}", date()?, machine()?);
-        Ok(Report { marker: format!("<!-- bench: {title} -->"), section })
+        Report::on(PAGE, &title, &format!("{command}{}", setup.options(place)), text)
+    }
+
+    /// A section of this page with `text`, which was measured by `command`.
+    pub(crate) fn on(page: &'static str, title: &str, command: &str, text: &str) -> Result<Self> {
+        let told = format!("`cargo xtask {command}`, {}, {}", date()?, machine()?);
+        let section = format!("### {title}\n\n{told}.\n\n{text}");
+        Ok(Report { page, marker: format!("<!-- bench: {title} -->"), section })
     }
 
     /// One data set's table.
@@ -43,15 +49,15 @@ impl Report {
     }
 
     /// Prints the section, and writes it to the page if it is to be kept.
-    pub(super) fn publish(&self, comparison: &Comparison) -> Result<()> {
+    pub(crate) fn publish(&self, no_docs: bool) -> Result<()> {
         println!("\n{}", self.section);
-        if comparison.no_docs { Ok(()) } else { self.write() }
+        if no_docs { Ok(()) } else { self.write() }
     }
 
     /// Puts the section where the page has one of the same title, or at its end.
     fn write(&self) -> Result<()> {
-        let path = project::folder().join(PAGE);
-        let page = fs::read_to_string(&path).map_err(|e| format!("cannot read {PAGE}: {e}"))?;
+        let path = project::folder().join(self.page);
+        let page = fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", self.page))?;
         Ok(fs::write(&path, self.placed_in(&page))?)
     }
 
@@ -138,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_section_replaces_the_one_before_it() {
-        let report = |text: &str| Report { marker: "<!-- bench: x -->".into(), section: text.into() };
+        let report =
+            |text: &str| Report { page: PAGE, marker: "<!-- bench: x -->".into(), section: text.into() };
         let once = report("old\n").placed_in("# Page\n");
         assert_eq!(once, "# Page\n\n<!-- bench: x -->\n\nold\n\n<!-- end of bench -->\n");
         let page = format!("{once}\nmore\n");

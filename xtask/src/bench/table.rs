@@ -5,13 +5,13 @@ use super::measure::Sample;
 use std::iter;
 
 /// Wall s / CPU s / peak MiB of each contender, then the ratio of the wall times to each peer.
-pub(super) struct Table {
+pub(crate) struct Table {
     text: String,
 }
 
 impl Table {
     /// A table without lines; with `beside`, a column of that name stands beside each contender's.
-    pub(super) fn new(contenders: &[Contender], beside: Option<&str>) -> Self {
+    pub(in crate::bench) fn new(contenders: &[Contender], beside: Option<&str>) -> Self {
         let heads =
             contenders.iter().map(|contender| format!("{} {}", contender.name(), contender.version()));
         let heads = heads.flat_map(|head| iter::once(head).chain(beside.map(str::to_owned)));
@@ -20,13 +20,13 @@ impl Table {
     }
 
     /// A table without lines, of columns with these heads.
-    pub(super) fn headed(heads: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn headed(heads: impl IntoIterator<Item = String>) -> Self {
         let heads: Vec<String> = heads.into_iter().collect();
         Table { text: format!("| {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len())) }
     }
 
     /// Adds a line of what was measured: of each contender its samples, and what stands beside them.
-    pub(super) fn measured(&mut self, label: &str, samples: &[&[Option<Sample>]], beside: &[String]) {
+    pub(crate) fn measured(&mut self, label: &str, samples: &[&[Option<Sample>]], beside: &[String]) {
         let cells = samples.iter().enumerate().map(|(place, samples)| (cell(samples), beside.get(place)));
         let cells = cells.flat_map(|(cell, beside)| iter::once(cell).chain(beside.cloned()));
         let ratios = samples.iter().skip(1).map(|theirs| ratio(samples[0], theirs));
@@ -34,12 +34,12 @@ impl Table {
     }
 
     /// Adds a line of any cells.
-    pub(super) fn line(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn line(&mut self, cells: impl IntoIterator<Item = String>) {
         let cells: Vec<String> = cells.into_iter().collect();
         self.text += &format!("| {} |\n", cells.join(" | "));
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 }
@@ -53,18 +53,19 @@ fn cell(samples: &[Option<Sample>]) -> String {
 }
 
 /// The median of each figure, if there are samples and none failed.
-pub(super) fn middle(samples: &[Option<Sample>]) -> Option<Sample> {
+pub(crate) fn middle(samples: &[Option<Sample>]) -> Option<Sample> {
     let good = samples.iter().copied().collect::<Option<Vec<_>>>().filter(|good| !good.is_empty())?;
     let of = |value: fn(&Sample) -> f64| median(good.iter().map(value).collect());
     Some(Sample {
         wall: of(|sample| sample.wall),
         cpu: of(|sample| sample.cpu),
         peak: of(|sample| sample.peak),
+        anonymous: good.iter().map(|sample| sample.anonymous).collect::<Option<_>>().map(median),
     })
 }
 
 /// The median of the ratios within each round, with the smallest and the largest.
-fn ratio(ours: &[Option<Sample>], theirs: &[Option<Sample>]) -> String {
+pub(crate) fn ratio(ours: &[Option<Sample>], theirs: &[Option<Sample>]) -> String {
     let rounds =
         ours.iter().zip(theirs).map(|(ours, theirs)| Some(ours.as_ref()?.wall / theirs.as_ref()?.wall));
     let Some(mut ratios) = rounds.collect::<Option<Vec<f64>>>().filter(|ratios| !ratios.is_empty()) else {
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     fn samples(walls: &[f64]) -> Vec<Option<Sample>> {
-        walls.iter().map(|wall| Some(Sample { wall: *wall, cpu: 2.0, peak: 3.0 })).collect()
+        walls.iter().map(|wall| Some(Sample { wall: *wall, cpu: 2.0, peak: 3.0, anonymous: None })).collect()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::Result;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -174,6 +174,14 @@ impl Body for Answer {
             Answer::List(pieces) => pieces.next(),
         };
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    /// restic wants to know how much it gets of a file.
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Answer::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Answer::List(_) => SizeHint::default(),
+        }
     }
 }
 

@@ -254,7 +254,7 @@ impl Contender {
 }
 
 /// The second word of what `program` says of its version.
-fn version(program: &Path, argument: &str) -> Result<String> {
+pub(crate) fn version(program: &Path, argument: &str) -> Result<String> {
     let said = process::output(Command::new(program).arg(argument))?;
     Ok(said.split_whitespace().nth(1).unwrap_or("?").to_owned())
 }

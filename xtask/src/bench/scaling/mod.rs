@@ -76,7 +76,8 @@ fn make_table(
     let place = report::file_system(dir)?;
     let title = format!("{} on {place}", arguments.title(scale));
     let table = step::table(scale, contenders, &steps);
-    Report::new(&title, &place, setup, &arguments.command_line(scale), &table)?.publish(comparison)?;
+    Report::new(&title, &place, setup, &arguments.command_line(scale), &table)?
+        .publish(comparison.no_docs)?;
     Ok(steps.into_iter().flat_map(|step| step.bench.failures).collect())
 }
 

@@ -70,7 +70,9 @@ mod tests {
         let source = Source { folder: PathBuf::new(), pattern: "", file: PathBuf::new() };
         let mut bench = Bench::new(&[], vec![Row::NoChange], source, Path::new(""));
         bench.around.cores = Some(cores);
-        bench.samples.insert((Row::NoChange, 0), vec![Some(Sample { wall, cpu: 0.0, peak: 0.0 }); 3]);
+        bench
+            .samples
+            .insert((Row::NoChange, 0), vec![Some(Sample { wall, cpu: 0.0, peak: 0.0, anonymous: None }); 3]);
         Step { subject: format!("{count} on {cores}"), count, bench }
     }
 

@@ -1,0 +1,48 @@
+//! A line for each kind of work and program.
+
+use super::client::Client;
+use super::rounds::{Outcome, Rounds};
+use super::row::Row;
+use crate::bench::measure::Sample;
+use crate::bench::table::{Table, middle, ratio};
+
+/// The table of what was measured on a repository of so many blobs.
+pub(super) fn table(rounds: &Rounds<'_>, blobs: u64) -> String {
+    let caged = format!("s in {} MiB", rounds.memory);
+    let heads = ["work", "program", "s", "CPU s", "anonymous MiB", "resident MiB", "requests", "cache MiB"];
+    let heads = heads.map(str::to_owned).into_iter().chain(["cache bytes a blob".to_owned(), caged]);
+    let mut table = Table::headed(heads.chain(["tresor's time to it".to_owned()]));
+    for row in Row::ALL {
+        let ours = rounds.outcomes.get(&(row, 0));
+        for (place, client) in rounds.clients.iter().enumerate() {
+            if let Some(outcome) = rounds.outcomes.get(&(row, place)) {
+                table.line(line(row, client, outcome, ours.filter(|_| place > 0), blobs));
+            }
+        }
+    }
+    table.text().to_owned()
+}
+
+fn line(row: Row, client: &Client, outcome: &Outcome, ours: Option<&Outcome>, blobs: u64) -> Vec<String> {
+    let mut cells = vec![row.to_string(), format!("{} {}", client.name, client.version)];
+    match middle(&outcome.samples) {
+        Some(Sample { wall, cpu, peak, anonymous }) => cells.extend([
+            format!("{wall:.2}"),
+            format!("{cpu:.2}"),
+            anonymous.map_or_else(|| "–".to_owned(), |anonymous| format!("{anonymous:.0}")),
+            format!("{peak:.0}"),
+            outcome.requests.to_string(),
+        ]),
+        None => cells.extend(["**failed**", "–", "–", "–", "–"].map(str::to_owned)),
+    }
+    cells.push(format!("{:.0}", outcome.cache as f64 / f64::from(1 << 20)));
+    cells.push(format!("{:.1}", outcome.cache as f64 / blobs as f64));
+    cells.push(match &outcome.caged {
+        None => "no cgroup".to_owned(),
+        Some(Ok(sample)) => format!("{:.2}", sample.wall),
+        Some(Err(wrong)) if wrong.contains("SIGKILL") => "**killed**".to_owned(),
+        Some(Err(_)) => "**failed**".to_owned(),
+    });
+    cells.push(ours.map_or_else(|| "–".to_owned(), |ours| ratio(&ours.samples, &outcome.samples)));
+    cells
+}
