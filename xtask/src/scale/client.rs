@@ -2,7 +2,6 @@
 
 use super::row::Row;
 use crate::{Result, bench};
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,10 +37,10 @@ pub(super) struct Task<'a> {
     pub(super) row: Row,
     /// Where the repository is.
     pub(super) location: &'a str,
-    /// The snapshot to list.
+    /// The snapshot to list, to restore, or to compare with.
     pub(super) snapshot: &'a str,
-    /// The folder to back up.
-    pub(super) source: &'a Path,
+    /// The folder to back up, or to restore to.
+    pub(super) folder: &'a Path,
 }
 
 /// tresor, and those of `wanted` that are there; their folders lie below `dir`.
@@ -108,14 +107,20 @@ impl Client {
             .env(format!("{prefix}_PASSWORD"), PASSWORD)
             .env(format!("{prefix}_REPOSITORY"), task.location);
         command.env(format!("{prefix}_CACHE_DIR"), self.cache());
-        let source = task.source.as_os_str();
-        let words: &[&OsStr] = match task.row {
-            Row::Cold | Row::Ls => &["ls".as_ref(), task.snapshot.as_ref()],
-            Row::Backup => &["backup".as_ref(), "--host".as_ref(), "scale".as_ref(), source],
-            Row::Prune => &["prune".as_ref(), "--dry-run".as_ref()],
-            Row::Check => &["check".as_ref()],
+        match task.row {
+            Row::Cold | Row::Ls => command.args(["ls", task.snapshot]),
+            Row::Backup => command.args(["backup", "--host", "scale"]).arg(task.folder),
+            Row::Prune => command.args(["prune", "--dry-run"]),
+            Row::Check => command.arg("check"),
+            Row::Unchanged => {
+                command.current_dir(task.folder).args(["backup", "--host", "scale"]);
+                command.args(["--parent", task.snapshot, "."])
+            }
+            Row::Restore if self.name == "rustic" => {
+                command.args(["restore", task.snapshot]).arg(task.folder)
+            }
+            Row::Restore => command.args(["restore", task.snapshot, "--target"]).arg(task.folder),
         };
-        command.args(words);
         command
     }
 }

@@ -4,11 +4,13 @@
 //! newer ones, and the folders above these; all other trees it shares with the one before.
 
 use super::packs::Writer;
-use super::sealed::push_hex;
-use super::shape::{self, IN_A_FOLDER, Id, Shape, Stream, noise};
+use super::shape::{self, Blob, IN_A_FOLDER, Id, Shape};
+use super::tree::{TreeText, snapshot};
 use crate::Result;
-use std::io::Write;
+use std::ops::Range;
 
+/// The device that everything lay on.
+const DEVICE: u64 = 2049;
 /// How many folders a folder has.
 const FOLDERS: usize = 64;
 /// How many files with data of its own a folder has; all but the last have one blob.
@@ -85,87 +87,34 @@ fn folders(children: &[Id]) -> Result<Vec<u8>> {
 }
 
 fn named_folders(children: &[Id], name: impl Fn(usize) -> String) -> Result<Vec<u8>> {
-    let mut tree = Tree::default();
+    let mut tree = TreeText::new(DEVICE);
     for (place, child) in children.iter().enumerate() {
         let inode = u64::from_be_bytes(child[..8].try_into()?) >> 20;
-        tree.node(&name(place), "dir", (1 << 31) | 0o755, inode)?;
-        tree.text.extend_from_slice(br#","content":null,"subtree":""#);
-        push_hex(child, &mut tree.text);
-        tree.text.extend_from_slice(br#""}"#);
+        tree.folder(&name(place), inode + 1, child)?;
     }
     Ok(tree.finish())
 }
 
 /// The tree of a folder with so many files, and one that the folder before it has as well.
 fn files(shape: Shape, folder: u64, files: u64) -> Result<Vec<u8>> {
-    let mut tree = Tree::default();
+    let mut tree = TreeText::new(DEVICE);
     let blobs = shape.blobs_of(folder);
+    let inode = |place| folder * IN_A_FOLDER + place + 1;
     for place in 0..files {
         let first = (blobs.start + place).min(blobs.end);
         let last = if place + 1 == FILES { blobs.end } else { (first + 1).min(blobs.end) };
-        tree.file(&format!("file-{place:02}.bin"), folder * IN_A_FOLDER + place, first..last)?;
+        file(&mut tree, &format!("file-{place:02}.bin"), inode(place), first..last)?;
     }
     if let Some(before) = folder.checked_sub(1) {
         let first = shape.blobs_of(before).start;
-        tree.file("same-as-before.bin", folder * IN_A_FOLDER + FILES, first..first + 1)?;
+        file(&mut tree, "same-as-before.bin", inode(FILES), first..first + 1)?;
     }
     Ok(tree.finish())
 }
 
-/// A tree's JSON as restic writes it.
-#[derive(Default)]
-struct Tree {
-    text: Vec<u8>,
-}
-
-impl Tree {
-    /// A file of these blobs, which are numbers among those that are used.
-    fn file(&mut self, name: &str, inode: u64, blobs: std::ops::Range<u64>) -> Result<()> {
-        self.node(name, "file", 0o644, inode)?;
-        let blobs: Vec<_> = blobs.map(|number| shape::blob(shape::used_blob(number))).collect();
-        let size: u64 = blobs.iter().map(|blob| blob.plain).sum();
-        let text = &mut self.text;
-        if size > 0 {
-            write!(text, r#","size":{size}"#)?;
-        }
-        text.extend_from_slice(br#","links":1,"content":["#);
-        for (place, blob) in blobs.iter().enumerate() {
-            text.extend_from_slice(if place == 0 { br#"""# } else { br#",""# });
-            push_hex(&blob.id, text);
-            text.push(b'"');
-        }
-        text.extend_from_slice(b"]}");
-        Ok(())
-    }
-
-    /// What every node begins with.
-    fn node(&mut self, name: &str, kind: &str, mode: u32, inode: u64) -> Result<()> {
-        let text = &mut self.text;
-        text.extend_from_slice(if text.is_empty() { br#"{"nodes":["# } else { b"," });
-        let mut noise = noise(Stream::Files, inode);
-        let (month, day) = (noise.within(1..=12), noise.within(1..=28));
-        let (hour, minute, nanosecond) = (noise.below(24), noise.below(60), noise.below(99_999_999) * 10 + 1);
-        let time = format!("2019-{month:02}-{day:02}T{hour:02}:{minute:02}:30.{nanosecond:09}Z");
-        write!(text, r#"{{"name":"{name}","type":"{kind}","mode":{mode},"mtime":"{time}","atime":"{time}""#)?;
-        write!(text, r#","ctime":"{time}","uid":1000,"gid":1000,"user":"scale","group":"scale""#)?;
-        write!(text, r#","inode":{},"device_id":2049"#, inode + 1)?;
-        Ok(())
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.text.extend_from_slice(b"]}\n");
-        self.text
-    }
-}
-
-/// The JSON of a snapshot, taken an hour after the one before; months have 28 days.
-fn snapshot(number: u64, root: &Id, path: &str) -> Result<String> {
-    let (hour, day, month) = (number % 24, number / 24 % 28 + 1, number / 672 % 12 + 1);
-    let time = format!("{}-{month:02}-{day:02}T{hour:02}:00:00Z", 2020 + number / 8064);
-    let mut tree = Vec::new();
-    push_hex(root, &mut tree);
-    let tree = String::from_utf8(tree)?;
-    Ok(format!(
-        r#"{{"time":"{time}","tree":"{tree}","paths":["{path}"],"hostname":"scale","username":"scale","uid":1000,"gid":1000,"program_version":"restic 0.19.1","summary":{{"backup_start":"{time}","backup_end":"{time}","files_new":1,"files_changed":2,"files_unmodified":3,"dirs_new":1,"dirs_changed":2,"dirs_unmodified":3,"data_blobs":200,"tree_blobs":4,"data_added":123456789,"data_added_packed":98765432,"total_files_processed":6,"total_bytes_processed":1234567890}}}}"#
-    ))
+/// A file of these blobs, which are numbers among those that are used.
+fn file(tree: &mut TreeText, name: &str, inode: u64, blobs: Range<u64>) -> Result<()> {
+    let blobs: Vec<Blob> = blobs.map(|number| shape::blob(shape::used_blob(number))).collect();
+    let size = blobs.iter().map(|blob| blob.plain).sum();
+    tree.file(name, inode, size, blobs.iter().map(|blob| blob.id))
 }

@@ -1,5 +1,6 @@
 //! A synthetic repository in a folder: what is real of it, and the names of what is invented.
 
+use super::files::Files;
 use super::forest;
 use super::packs::Writer;
 use super::sealed::{Entry, IndexText, Sealer, hex, name_of};
@@ -18,7 +19,7 @@ const KEPT: u64 = 1000;
 /// Written last, it says that all the rest is there.
 const FACTS: &str = "facts.json";
 /// Changes with what a repository of the same shape has in it.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// A repository of which a server can tell everything.
 pub(super) struct Made {
@@ -33,27 +34,48 @@ pub(super) struct Made {
 pub(super) struct Facts {
     edition: u32,
     pub(super) shape: Shape,
-    /// The id of a snapshot with three files.
-    pub(super) small: String,
+    /// How many files its only snapshot has, and on which device and below which path they seem to lie.
+    files: Option<(u64, u64, PathBuf)>,
+    /// The id of the snapshot to work with: one of three files, or of all.
+    pub(super) snapshot: String,
     /// Names and lengths of the index files about invented packs, in their order.
     pub(super) indexes: Vec<(String, u64)>,
 }
 
 impl Made {
     /// The repository of this shape below `dir`, which is made if it is not there.
-    pub(super) fn find_or_make(shape: Shape, dir: &Path) -> Result<Self> {
+    pub(super) fn of_blobs(shape: Shape, dir: &Path) -> Result<Self> {
         let folder = dir.join(format!("repository-{}-{}", shape.blobs, shape.snapshots));
-        let known = fs::read(folder.join(FACTS)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        match known.filter(|facts: &Facts| facts.edition == EDITION && facts.shape == shape) {
-            Some(facts) => {
-                let key = master_key(&folder)?;
-                Ok(Made { folder, facts, names: PackNames::new(shape), key })
-            }
-            None => Made::make(shape, folder),
-        }
+        let facts =
+            Facts { edition: EDITION, shape, files: None, snapshot: String::new(), indexes: Vec::new() };
+        Made::find_or_make(facts, folder, |writer| forest::plant(shape, writer))
     }
 
-    fn make(shape: Shape, folder: PathBuf) -> Result<Self> {
+    /// The repository below `dir` with one snapshot of the files that lie at `path`, on this device.
+    pub(super) fn of_files(files: &Files, device: u64, path: &Path, dir: &Path) -> Result<Self> {
+        let folder = dir.join(format!("repository-of-{}-files", files.count));
+        let all = Some((files.count, device, path.to_owned()));
+        let facts = Facts {
+            edition: EDITION,
+            shape: Shape::none(),
+            files: all,
+            snapshot: String::new(),
+            indexes: Vec::new(),
+        };
+        Made::find_or_make(facts, folder, |writer| files.store(device, &path.display().to_string(), writer))
+    }
+
+    /// Finds the repository of `wanted` in `folder`, or makes it; `store` stores what is real and names the snapshot.
+    fn find_or_make(
+        wanted: Facts,
+        folder: PathBuf,
+        store: impl FnOnce(&mut Writer) -> Result<String>,
+    ) -> Result<Self> {
+        let known = fs::read(folder.join(FACTS)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(facts) = known.filter(|known| wanted.are_of_the_same(known)) {
+            let (key, names) = (master_key(&folder)?, PackNames::new(wanted.shape));
+            return Ok(Made { folder, facts, names, key });
+        }
         eprintln!("making {}", folder.display());
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -63,10 +85,10 @@ impl Made {
         fs::remove_dir_all(folder.join("data"))?;
         let key = master_key(&folder)?;
         let mut writer = Writer::new(&folder, Sealer::new(key.clone()))?;
-        let small = forest::plant(shape, &mut writer)?;
+        let snapshot = store(&mut writer)?;
         writer.finish()?;
-        let facts = Facts { edition: EDITION, shape, small, indexes: Vec::new() };
-        let mut made = Made { folder, facts, names: PackNames::new(shape), key };
+        let names = PackNames::new(wanted.shape);
+        let mut made = Made { folder, facts: Facts { snapshot, ..wanted }, names, key };
         made.facts.indexes = made.make_indexes()?;
         fs::write(made.folder.join(FACTS), serde_json::to_vec(&made.facts)?)?;
         Ok(made)
@@ -111,10 +133,17 @@ impl Made {
     pub(super) fn invent_index(&self, number: u64) -> Result<Vec<u8>> {
         let mut text = IndexText::default();
         for pack in self.facts.shape.packs_of(number) {
-            let entry = |blob: shape::Blob| Entry { id: blob.id, length: blob.length, plain: blob.plain };
+            let entry =
+                |blob: shape::Blob| Entry { id: blob.id, length: blob.length, plain: Some(blob.plain) };
             text.pack(&self.names.name(pack), "data", shape::blobs_in(pack).map(entry))?;
         }
         Sealer::new(self.key.clone()).file(Stream::IndexNonces, number, &text.take())
+    }
+}
+
+impl Facts {
+    fn are_of_the_same(&self, other: &Facts) -> bool {
+        (self.edition, self.shape, &self.files) == (other.edition, other.shape, &other.files)
     }
 }
 
@@ -147,11 +176,11 @@ mod tests {
     fn the_same_repository_is_made_each_time_and_found_again() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let shape = Shape::new(1000, 20);
-        let first = Made::find_or_make(shape, one.path()).unwrap();
-        let again = Made::find_or_make(shape, other.path()).unwrap();
+        let first = Made::of_blobs(shape, one.path()).unwrap();
+        let again = Made::of_blobs(shape, other.path()).unwrap();
         assert_eq!(first.facts, again.facts);
         assert_eq!(listing(&first.folder), listing(&again.folder));
-        let found = Made::find_or_make(shape, one.path()).unwrap();
+        let found = Made::of_blobs(shape, one.path()).unwrap();
         assert_eq!(found.facts, first.facts);
         let kept = fs::read(first.folder.join("index").join(&first.facts.indexes[0].0)).unwrap();
         assert_eq!(found.invent_index(0).unwrap(), kept);

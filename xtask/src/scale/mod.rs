@@ -3,7 +3,10 @@
 mod shape;
 mod sealed;
 mod packs;
+mod tree;
 mod forest;
+mod files;
+mod mounted;
 mod made;
 mod store;
 mod server;
@@ -15,8 +18,10 @@ mod table;
 use crate::bench::report::Report;
 use crate::{Result, bench, project};
 use client::{Client, Peer};
+use files::Files;
 use made::Made;
-use rounds::Rounds;
+use mounted::Mounted;
+use rounds::{Places, Rounds};
 use row::Row;
 use server::Server;
 use shape::Shape;
@@ -41,6 +46,9 @@ pub(crate) struct Arguments {
     /// How many snapshots a repository has.
     #[arg(long, default_value = "1000", value_parser = parse_number)]
     snapshots: u64,
+    /// How many files are backed up and restored, one number after the other.
+    #[arg(long, value_delimiter = ',', default_value = "1e6,1e7", value_parser = parse_number)]
+    files: Vec<u64>,
     /// The rows to measure; all if not given.
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Row>,
@@ -79,12 +87,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let dir = dir.canonicalize()?;
     if let Some(address) = arguments.serve {
         let shape = Shape::new(arguments.blobs[0], arguments.snapshots);
-        return serve(Server::start(Store::new(Made::find_or_make(shape, &dir)?)?, address)?);
+        return serve(Server::start(Store::new(Made::of_blobs(shape, &dir)?)?, address)?);
     }
     let clients = client::find(bench::program(arguments.tresor.as_deref())?, &arguments.peers, &dir)?;
     let mut failures = Vec::new();
-    for blobs in arguments.blobs.iter().copied() {
-        failures.append(&mut measure(Shape::new(blobs, arguments.snapshots), arguments, &clients, &dir)?);
+    let (with_blobs, with_files) = (arguments.chosen(Row::OF_BLOBS), arguments.chosen(Row::OF_FILES));
+    for blobs in arguments.blobs.iter().copied().filter(|_| !with_blobs.is_empty()) {
+        let shape = Shape::new(blobs, arguments.snapshots);
+        let place = Place { arguments, clients: &clients, dir: &dir, rows: &with_blobs };
+        failures.append(&mut place.measure_blobs(shape)?);
+    }
+    for files in arguments.files.iter().copied().filter(|_| !with_files.is_empty()) {
+        let place = Place { arguments, clients: &clients, dir: &dir, rows: &with_files };
+        failures.append(&mut place.measure_files(&Files::new(files))?);
     }
     if failures.is_empty() {
         Ok(())
@@ -93,28 +108,67 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// Measures and publishes the table of one repository; the answer is what failed.
-fn measure(shape: Shape, arguments: &Arguments, clients: &[Client], dir: &Path) -> Result<Vec<String>> {
-    let server = Server::start(Store::new(Made::find_or_make(shape, dir)?)?, ([127, 0, 0, 1], 0).into())?;
-    let title = format!("{} blobs, {} snapshots", spaced(shape.blobs), spaced(shape.snapshots));
-    eprintln!("{title}");
-    let memory = if shape.blobs < MANY { LITTLE } else { 2 * LITTLE };
-    let mut rounds = Rounds::new(clients, &server, arguments.pairs, memory, dir.join("source"));
-    rounds.run(if arguments.rows.is_empty() { &Row::ALL } else { &arguments.rows })?;
-    let table = table::table(&rounds, shape.blobs);
-    Report::on(PAGE, &title, &arguments.command_line(shape), &table)?.publish(arguments.no_docs)?;
-    Ok(rounds.failures)
+/// Where, by whom and what is measured.
+struct Place<'a> {
+    arguments: &'a Arguments,
+    clients: &'a [Client],
+    dir: &'a Path,
+    rows: &'a [Row],
+}
+
+impl Place<'_> {
+    /// Measures and publishes the table of many blobs; the answer is what failed.
+    fn measure_blobs(&self, shape: Shape) -> Result<Vec<String>> {
+        let title = format!("{} blobs, {} snapshots", spaced(shape.blobs), spaced(shape.snapshots));
+        let memory = if shape.blobs < MANY { LITTLE } else { 2 * LITTLE };
+        let told = format!("--blobs {} --snapshots {}", shape.blobs, shape.snapshots);
+        let made = Made::of_blobs(shape, self.dir)?;
+        self.measure(made, &title, &told, memory, (shape.blobs, "blob"), None)
+    }
+
+    /// Measures and publishes the table of many files; the answer is what failed.
+    fn measure_files(&self, files: &Files) -> Result<Vec<String>> {
+        let path = self.dir.join("files");
+        let mounted = Mounted::full(files, &path)?;
+        let made = Made::of_files(files, mounted.device()?, &path, self.dir)?;
+        let (title, told) = (format!("{} files", spaced(files.count)), format!("--files {}", files.count));
+        self.measure(made, &title, &told, LITTLE, (files.count, "file"), Some(files.clone()))
+    }
+
+    fn measure(
+        &self,
+        made: Made,
+        title: &str,
+        told: &str,
+        memory: u64,
+        things: (u64, &str),
+        files: Option<Files>,
+    ) -> Result<Vec<String>> {
+        eprintln!("{title}");
+        let server = Server::start(Store::new(made)?, ([127, 0, 0, 1], 0).into())?;
+        let [few, many, target] = ["source", "files", "target"].map(|name| self.dir.join(name));
+        let places = Places { few, many, files, target };
+        let mut rounds = Rounds::new(self.clients, &server, self.arguments.pairs, memory, &places);
+        rounds.run(self.rows)?;
+        let table = table::table(&rounds, self.rows, things);
+        let command = self.arguments.command_line(told);
+        Report::on(PAGE, title, &command, &table)?.publish(self.arguments.no_docs)?;
+        Ok(rounds.failures)
+    }
 }
 
 impl Arguments {
-    /// How a table was made.
-    fn command_line(&self, shape: Shape) -> String {
+    /// Those of `rows` that are wanted.
+    fn chosen(&self, rows: &[Row]) -> Vec<Row> {
+        rows.iter().copied().filter(|row| self.rows.is_empty() || self.rows.contains(row)).collect()
+    }
+
+    /// How the table of `what` was made.
+    fn command_line(&self, what: &str) -> String {
         let names: Vec<&str> = self.rows.iter().map(|row| row.name()).collect();
         let rows = if names.is_empty() { String::new() } else { format!(" --rows {}", names.join(",")) };
         let peers: Vec<&str> = self.peers.iter().map(|peer| peer.name()).collect();
-        let (blobs, snapshots) = (shape.blobs, shape.snapshots);
-        let of_what = format!("--blobs {blobs} --snapshots {snapshots} --pairs {}", self.pairs);
-        format!("scale {of_what} --peers {}{rows}", peers.join(","))
+        format!("scale {what} --pairs {} --peers {}{rows}", self.pairs, peers.join(","))
     }
 }
 
@@ -128,7 +182,7 @@ fn spaced(number: u64) -> String {
 fn serve(server: Server) -> Result<()> {
     println!("{}", server.location("repository"));
     println!("password: {PASSWORD}; any other name instead of `repository` is another that is alike");
-    println!("a small snapshot: {}", server.store.made.facts.small);
+    println!("a small snapshot: {}", server.store.made.facts.snapshot);
     loop {
         std::thread::park();
     }
@@ -140,7 +194,7 @@ mod tests {
     use tresor_testkit::Client as Program;
 
     fn served(blobs: u64, snapshots: u64, dir: &Path) -> Server {
-        let made = Made::find_or_make(Shape::new(blobs, snapshots), dir).unwrap();
+        let made = Made::of_blobs(Shape::new(blobs, snapshots), dir).unwrap();
         Server::start(Store::new(made).unwrap(), ([127, 0, 0, 1], 0).into()).unwrap()
     }
 
@@ -152,7 +206,7 @@ mod tests {
         restic.ok(["check"]);
         let ids = restic.ok(["snapshots", "--json"]).json();
         assert_eq!(ids.as_array().unwrap().len(), 6);
-        let small = restic.ok(["ls", &server.store.made.facts.small]);
+        let small = restic.ok(["ls", &server.store.made.facts.snapshot]);
         assert_eq!(small.text().lines().filter(|line| line.starts_with("/file-0")).count(), 3);
         let plan = restic.ok(["prune", "--dry-run", "--max-unused", "0"]);
         assert!(plan.text().contains("this removes:"), "{}", plan.text());
@@ -182,11 +236,13 @@ mod tests {
         let command = Arguments::augment_args(clap::Command::new("scale").no_binary_name(true));
         let words = ["--blobs", "1e5,5e6", "--snapshots", "1e3", "--rows", "ls,prune", "--peers", "restic"];
         let arguments = Arguments::from_arg_matches(&command.get_matches_from(words)).unwrap();
-        let shape = Shape::new(arguments.blobs[1], arguments.snapshots);
+        assert_eq!((&arguments.blobs[..], arguments.snapshots), (&[100_000, 5_000_000][..], 1000));
         assert_eq!(
-            arguments.command_line(shape),
-            "scale --blobs 5000000 --snapshots 1000 --pairs 3 --peers restic --rows ls,prune"
+            arguments.command_line("--blobs 1"),
+            "scale --blobs 1 --pairs 3 --peers restic --rows ls,prune"
         );
+        assert_eq!(arguments.chosen(Row::OF_BLOBS), [Row::Ls, Row::Prune]);
+        assert!(arguments.chosen(Row::OF_FILES).is_empty());
     }
 
     #[test]

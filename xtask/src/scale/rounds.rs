@@ -1,6 +1,8 @@
 //! The runs on one repository: each row by each program, then once more in little memory.
 
 use super::client::{Client, Task};
+use super::files::Files;
+use super::mounted::Mounted;
 use super::row::Row;
 use super::server::Server;
 use crate::bench::measure::{self, Around, Sample};
@@ -23,13 +25,24 @@ pub(super) struct Outcome {
     pub(super) caged: Option<Result<Sample, String>>,
 }
 
+/// Where there is what commands work on.
+pub(super) struct Places {
+    /// A folder of three files, which is made.
+    pub(super) few: PathBuf,
+    /// Where many files are mounted, and which.
+    pub(super) many: PathBuf,
+    pub(super) files: Option<Files>,
+    /// Where restored files are thrown away.
+    pub(super) target: PathBuf,
+}
+
 pub(super) struct Rounds<'a> {
     pub(super) clients: &'a [Client],
     pub(super) server: &'a Server,
     pub(super) pairs: usize,
     /// How many MiB the programs have when it is little.
     pub(super) memory: u64,
-    source: PathBuf,
+    places: &'a Places,
     changes: Cell<u64>,
     /// By row and by the place of the program.
     pub(super) outcomes: BTreeMap<(Row, usize), Outcome>,
@@ -42,17 +55,17 @@ impl<'a> Rounds<'a> {
         server: &'a Server,
         pairs: usize,
         memory: u64,
-        source: PathBuf,
+        places: &'a Places,
     ) -> Self {
         let (outcomes, failures) = (BTreeMap::new(), Vec::new());
-        Rounds { clients, server, pairs, memory, source, changes: Cell::new(0), outcomes, failures }
+        Rounds { clients, server, pairs, memory, places, changes: Cell::new(0), outcomes, failures }
     }
 
     pub(super) fn run(&mut self, rows: &[Row]) -> Result<()> {
         for client in self.clients {
             client.clear()?;
         }
-        for row in Row::ALL.into_iter().filter(|row| rows.contains(row)) {
+        for row in rows.iter().copied() {
             for round in 0..self.pairs {
                 let count = self.clients.len();
                 for place in (0..count).map(|turn| (turn + round) % count) {
@@ -100,15 +113,23 @@ impl<'a> Rounds<'a> {
     /// Has `client` do the work of `row` once.
     fn attempt(&self, row: Row, client: &Client, around: &Around) -> Result<Result<Sample, String>> {
         client.prepare(row)?;
+        let places = self.places;
+        let folder = match row {
+            Row::Unchanged => &places.many,
+            Row::Restore => &places.target,
+            _ => &places.few,
+        };
         if row == Row::Backup {
             self.change_source()?;
         }
+        let discarding = places.files.as_ref().filter(|_| row == Row::Restore);
+        let _target = discarding.map(|files| Mounted::discarding(files, folder)).transpose()?;
         self.server.store.unlock(client.name); // one that was killed leaves its lock
         let task = Task {
             row,
             location: &self.server.location(client.name),
-            snapshot: &self.server.store.made.facts.small,
-            source: &self.source,
+            snapshot: &self.server.store.made.facts.snapshot,
+            folder,
         };
         self.server.take_requests();
         measure::measure(&mut client.command(&task), around)
@@ -116,12 +137,12 @@ impl<'a> Rounds<'a> {
 
     /// Puts three small files into the source, one of them new.
     fn change_source(&self) -> Result<()> {
-        fs::create_dir_all(&self.source)?;
+        fs::create_dir_all(&self.places.few)?;
         let change = self.changes.replace(self.changes.get() + 1);
         for (name, contents) in
             [("new", format!("change {change}\n")), ("a", "a\n".into()), ("b", "b\n".into())]
         {
-            let path = self.source.join(name);
+            let path = self.places.few.join(name);
             if name == "new" || !path.exists() {
                 fs::write(path, contents)?;
             }

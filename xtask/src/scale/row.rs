@@ -14,11 +14,17 @@ pub(super) enum Row {
     Prune,
     /// `check` without data, in a cache of its own
     Check,
+    /// a backup of many files, nothing changed
+    Unchanged,
+    /// a restore of many files, to where nothing is kept
+    Restore,
 }
 
 impl Row {
-    /// All in their order.
-    pub(super) const ALL: [Row; 5] = [Row::Cold, Row::Ls, Row::Backup, Row::Prune, Row::Check];
+    /// Those with many blobs, in their order.
+    pub(super) const OF_BLOBS: &[Row] = &[Row::Cold, Row::Ls, Row::Backup, Row::Prune, Row::Check];
+    /// Those with many files, in their order.
+    pub(super) const OF_FILES: &[Row] = &[Row::Unchanged, Row::Restore];
 
     /// Its name in commands.
     pub(super) fn name(self) -> &'static str {
@@ -28,12 +34,14 @@ impl Row {
             Row::Backup => "backup",
             Row::Prune => "prune",
             Row::Check => "check",
+            Row::Unchanged => "unchanged",
+            Row::Restore => "restore",
         }
     }
 
     /// Whether it is run once before it is measured, so that what it reads is in the cache.
     pub(super) fn is_warm(self) -> bool {
-        matches!(self, Row::Ls | Row::Backup | Row::Prune)
+        matches!(self, Row::Ls | Row::Backup | Row::Prune | Row::Unchanged)
     }
 }
 
@@ -45,6 +53,8 @@ impl fmt::Display for Row {
             Row::Backup => "backup of 3 files",
             Row::Prune => "`prune --dry-run`",
             Row::Check => "`check`",
+            Row::Unchanged => "backup, nothing changed",
+            Row::Restore => "restore",
         })
     }
 }

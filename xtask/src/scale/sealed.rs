@@ -76,7 +76,8 @@ pub(super) fn parse_hex(name: &str) -> Option<Id> {
 pub(super) struct Entry {
     pub(super) id: Id,
     pub(super) length: u64,
-    pub(super) plain: u64,
+    /// If it is compressed.
+    pub(super) plain: Option<u64>,
 }
 
 /// The JSON of an index file.
@@ -98,7 +99,10 @@ impl IndexText {
             text.extend_from_slice(if offset == 0 { br#"{"id":""# } else { br#",{"id":""# });
             push_hex(&blob.id, text);
             write!(text, r#"","type":"{kind}","offset":{offset},"length":{}"#, blob.length)?;
-            write!(text, r#","uncompressed_length":{}}}"#, blob.plain)?;
+            if let Some(plain) = blob.plain {
+                write!(text, r#","uncompressed_length":{plain}"#)?;
+            }
+            text.push(b'}');
             offset += blob.length;
             self.blobs += 1;
         }

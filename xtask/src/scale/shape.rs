@@ -31,6 +31,7 @@ pub(super) enum Stream {
     Blobs = 1,
     Packs,
     Files,
+    Contents,
     IndexNonces,
     StoredNonces,
 }
@@ -49,7 +50,7 @@ fn id(noise: &mut Random) -> Id {
     id
 }
 
-/// How large a repository is.
+/// How large a repository is that is made of invented blobs; without any, all that it has is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shape {
     pub(super) blobs: u64,
@@ -70,6 +71,11 @@ impl Shape {
     /// At least so many blobs: there are whole groups of packs only.
     pub(super) fn new(blobs: u64, snapshots: u64) -> Self {
         Shape { blobs: blobs.max(1).next_multiple_of(GROUP), snapshots: snapshots.max(1) }
+    }
+
+    /// Nothing is invented.
+    pub(super) fn none() -> Self {
+        Shape { blobs: 0, snapshots: 0 }
     }
 
     pub(super) fn packs(self) -> u64 {
@@ -148,7 +154,7 @@ pub(super) struct PackNames {
 impl PackNames {
     pub(super) fn new(shape: Shape) -> Self {
         let packs = shape.packs();
-        PackNames { packs, back: inverse(STRIDE, packs) }
+        PackNames { packs, back: if packs == 0 { 0 } else { inverse(STRIDE, packs) } }
     }
 
     /// Of the pack with this number.

@@ -185,8 +185,7 @@ mod tests {
     #[test]
     fn each_client_has_its_own_changes() {
         let dir = tempfile::tempdir().unwrap();
-        let store =
-            Arc::new(Store::new(Made::find_or_make(Shape::new(1000, 2), dir.path()).unwrap()).unwrap());
+        let store = Arc::new(Store::new(Made::of_blobs(Shape::new(1000, 2), dir.path()).unwrap()).unwrap());
         let before: Vec<_> = store.list("one", "data").collect();
         assert!(before.is_sorted());
         assert_eq!(before.len(), 80 + 1);
@@ -210,7 +209,7 @@ mod tests {
     #[test]
     fn locks_of_the_dead_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::new(Made::find_or_make(Shape::new(1, 1), dir.path()).unwrap()).unwrap());
+        let store = Arc::new(Store::new(Made::of_blobs(Shape::new(1, 1), dir.path()).unwrap()).unwrap());
         store.add("one", "locks", &"1".repeat(64), Bytes::from_static(b"lock"));
         assert_eq!(store.list("one", "locks").count(), 1);
         store.unlock("one");

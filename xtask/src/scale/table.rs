@@ -6,24 +6,24 @@ use super::row::Row;
 use crate::bench::measure::Sample;
 use crate::bench::table::{Table, middle, ratio};
 
-/// The table of what was measured on a repository of so many blobs.
-pub(super) fn table(rounds: &Rounds<'_>, blobs: u64) -> String {
+/// The table of what was measured on a repository of so many things of this kind.
+pub(super) fn table(rounds: &Rounds<'_>, rows: &[Row], (count, thing): (u64, &str)) -> String {
     let caged = format!("s in {} MiB", rounds.memory);
     let heads = ["work", "program", "s", "CPU s", "anonymous MiB", "resident MiB", "requests", "cache MiB"];
-    let heads = heads.map(str::to_owned).into_iter().chain(["cache bytes a blob".to_owned(), caged]);
+    let heads = heads.map(str::to_owned).into_iter().chain([format!("cache bytes a {thing}"), caged]);
     let mut table = Table::headed(heads.chain(["tresor's time to it".to_owned()]));
-    for row in Row::ALL {
+    for row in rows.iter().copied() {
         let ours = rounds.outcomes.get(&(row, 0));
         for (place, client) in rounds.clients.iter().enumerate() {
             if let Some(outcome) = rounds.outcomes.get(&(row, place)) {
-                table.line(line(row, client, outcome, ours.filter(|_| place > 0), blobs));
+                table.line(line(row, client, outcome, ours.filter(|_| place > 0), count));
             }
         }
     }
     table.text().to_owned()
 }
 
-fn line(row: Row, client: &Client, outcome: &Outcome, ours: Option<&Outcome>, blobs: u64) -> Vec<String> {
+fn line(row: Row, client: &Client, outcome: &Outcome, ours: Option<&Outcome>, count: u64) -> Vec<String> {
     let mut cells = vec![row.to_string(), format!("{} {}", client.name, client.version)];
     match middle(&outcome.samples) {
         Some(Sample { wall, cpu, peak, anonymous }) => cells.extend([
@@ -36,7 +36,7 @@ fn line(row: Row, client: &Client, outcome: &Outcome, ours: Option<&Outcome>, bl
         None => cells.extend(["**failed**", "–", "–", "–", "–"].map(str::to_owned)),
     }
     cells.push(format!("{:.0}", outcome.cache as f64 / f64::from(1 << 20)));
-    cells.push(format!("{:.1}", outcome.cache as f64 / blobs as f64));
+    cells.push(format!("{:.1}", outcome.cache as f64 / count as f64));
     cells.push(match &outcome.caged {
         None => "no cgroup".to_owned(),
         Some(Ok(sample)) => format!("{:.2}", sample.wall),
