@@ -1,4 +1,4 @@
-//! A memory cgroup, of version 1 or 2: whoever is in it has so much memory and no more, page cache included.
+//! A memory cgroup, of version 1 or 2: so much memory and no more, page cache included.
 
 use crate::Result;
 use std::fs;

@@ -170,7 +170,7 @@ impl PackNames {
     /// The pack of this name.
     pub(super) fn find(self, name: &Id) -> Option<u64> {
         let (start, _) = name.split_first_chunk()?;
-        let place = u128::from(u64::from_be_bytes(*start)) * u128::from(self.packs) >> 64;
+        let place = (u128::from(u64::from_be_bytes(*start)) * u128::from(self.packs)) >> 64;
         let (pack, found) = self.at(place as u64)?;
         (found == *name).then_some(pack)
     }
@@ -180,7 +180,7 @@ impl PackNames {
         let packs = u128::from(self.packs);
         let (first, apart) = ((u128::from(place) << 64).div_ceil(packs), (1 << 64) / packs);
         let mut noise = noise(Stream::Packs, place);
-        let start = first + (u128::from(noise.word()) * apart >> 64);
+        let start = first + ((u128::from(noise.word()) * apart) >> 64);
         let mut id = id(&mut noise);
         id[..8].copy_from_slice(&(start as u64).to_be_bytes());
         id

@@ -1,4 +1,4 @@
-//! What the server has: a synthetic repository, and on top of it what each client stored or removed.
+//! What the server has: a synthetic repository, and what each client stored or removed.
 
 use super::made::Made;
 use super::sealed::{hex, parse_hex};
