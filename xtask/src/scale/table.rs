@@ -1,6 +1,5 @@
 //! A line for each kind of work and program.
 
-use super::client::Client;
 use super::rounds::{Outcome, Rounds};
 use super::row::Row;
 use crate::bench::measure::Sample;
@@ -16,15 +15,21 @@ pub(super) fn table(rounds: &Rounds<'_>, rows: &[Row], (count, thing): (u64, &st
         let ours = rounds.outcomes.get(&(row, 0));
         for (place, client) in rounds.clients.iter().enumerate() {
             if let Some(outcome) = rounds.outcomes.get(&(row, place)) {
-                table.line(line(row, client, outcome, ours.filter(|_| place > 0), count));
+                table.line(line(
+                    row,
+                    format!("{} {}", client.name, client.version),
+                    outcome,
+                    ours.filter(|_| place > 0),
+                    count,
+                ));
             }
         }
     }
     table.text().to_owned()
 }
 
-fn line(row: Row, client: &Client, outcome: &Outcome, ours: Option<&Outcome>, count: u64) -> Vec<String> {
-    let mut cells = vec![row.to_string(), format!("{} {}", client.name, client.version)];
+fn line(row: Row, program: String, outcome: &Outcome, ours: Option<&Outcome>, count: u64) -> Vec<String> {
+    let mut cells = vec![row.to_string(), program];
     match middle(&outcome.samples) {
         Some(Sample { wall, cpu, peak, anonymous }) => cells.extend([
             format!("{wall:.2}"),
@@ -45,4 +50,34 @@ fn line(row: Row, client: &Client, outcome: &Outcome, ours: Option<&Outcome>, co
     });
     cells.push(ours.map_or_else(|| "–".to_owned(), |ours| ratio(&ours.samples, &outcome.samples)));
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(wall: f64, caged: Option<Result<Sample, String>>) -> Outcome {
+        let sample = Sample { wall, cpu: 1.0, peak: 30.0, anonymous: Some(20.0) };
+        Outcome { samples: vec![Some(sample)], requests: 5, cache: 10 << 20, caged }
+    }
+
+    #[test]
+    fn a_line_tells_what_was_measured_and_what_little_memory_did() {
+        let killed = Some(Err("error: it ended with signal: 9 (SIGKILL)".to_owned()));
+        let (ours, theirs) = (outcome(2.0, None), outcome(4.0, killed));
+        let cells = line(Row::Ls, "restic 1".to_owned(), &theirs, Some(&ours), 1 << 20);
+        let wanted =
+            ["`ls` of 3 files", "restic 1", "4.00", "1.00", "20", "30", "5", "10", "10.0", "**killed**"];
+        assert_eq!(cells[..10], wanted);
+        assert_eq!(cells[10], "**0.50** (0.50–0.50)");
+        let cells = line(Row::Ls, "tresor 1".to_owned(), &ours, None, 1);
+        assert_eq!(cells[9..], ["no cgroup", "–"]);
+    }
+
+    #[test]
+    fn a_failure_has_no_figures() {
+        let failed = Outcome { samples: vec![None], ..outcome(1.0, Some(Err("exit status: 1".to_owned()))) };
+        let cells = line(Row::Check, "restic 1".to_owned(), &failed, None, 1);
+        assert_eq!((cells[2].as_str(), cells[9].as_str(), cells.len()), ("**failed**", "**failed**", 11));
+    }
 }
