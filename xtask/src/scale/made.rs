@@ -26,6 +26,8 @@ pub(super) struct Made {
     pub(super) folder: PathBuf,
     pub(super) facts: Facts,
     pub(super) names: PackNames,
+    /// Whether the index files about invented packs lie in the folder.
+    pub(super) keeps_indexes: bool,
     key: Key,
 }
 
@@ -71,10 +73,11 @@ impl Made {
         folder: PathBuf,
         store: impl FnOnce(&mut Writer) -> Result<String>,
     ) -> Result<Self> {
+        let keeps_indexes = wanted.shape.index_files() <= KEPT;
         let known = fs::read(folder.join(FACTS)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         if let Some(facts) = known.filter(|known| wanted.are_of_the_same(known)) {
             let (key, names) = (master_key(&folder)?, PackNames::new(wanted.shape));
-            return Ok(Made { folder, facts, names, key });
+            return Ok(Made { folder, facts, names, keeps_indexes, key });
         }
         eprintln!("making {}", folder.display());
         if folder.exists() {
@@ -88,7 +91,8 @@ impl Made {
         let snapshot = store(&mut writer)?;
         writer.finish()?;
         let names = PackNames::new(wanted.shape);
-        let mut made = Made { folder, facts: Facts { snapshot, ..wanted }, names, key };
+        let facts = Facts { snapshot, ..wanted };
+        let mut made = Made { folder, facts, names, keeps_indexes, key };
         made.facts.indexes = made.make_indexes()?;
         fs::write(made.folder.join(FACTS), serde_json::to_vec(&made.facts)?)?;
         Ok(made)
@@ -107,7 +111,7 @@ impl Made {
                 }
                 let file = self.invent_index(number)?;
                 let name = hex(&name_of(&file));
-                if self.keeps_indexes() {
+                if self.keeps_indexes {
                     fs::write(self.folder.join("index").join(&name), &file)?;
                 }
                 done.push((number, (name, file.len() as u64)));
@@ -122,11 +126,6 @@ impl Made {
         let mut all: Vec<_> = parts?.into_iter().flatten().collect();
         all.sort_unstable_by_key(|(number, _)| *number);
         Ok(all.into_iter().map(|(_, file)| file).collect())
-    }
-
-    /// Whether the index files about invented packs lie in the folder.
-    pub(super) fn keeps_indexes(&self) -> bool {
-        self.facts.shape.index_files() <= KEPT
     }
 
     /// The index file with this number.

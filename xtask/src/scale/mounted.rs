@@ -43,6 +43,7 @@ impl Mounted {
     }
 
     fn start(shown: Shown, path: &Path) -> Result<Self> {
+        let _ = umount2(path, MntFlags::MNT_DETACH); // what a run left that was killed
         fs::create_dir_all(path)?;
         let mut config = Config::default();
         config.mount_options =

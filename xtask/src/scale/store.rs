@@ -61,7 +61,7 @@ impl Store {
         let path = made.folder.join("config");
         let length = path.metadata()?.len();
         files.insert((String::new(), "config".to_owned()), Stored::InFolder { path, length });
-        if !made.keeps_indexes() {
+        if !made.keeps_indexes {
             for (number, (name, length)) in (0..).zip(&made.facts.indexes) {
                 let index = Stored::Index { number, length: *length };
                 files.insert(("index".to_owned(), name.clone()), index);
@@ -179,6 +179,7 @@ impl Iterator for Listing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sealed::name_of;
     use super::super::shape::Shape;
     use super::*;
 
@@ -204,6 +205,24 @@ mod tests {
                 .iter()
                 .all(|(name, length)| store.find("other", "data", name).unwrap().length() == *length)
         );
+    }
+
+    #[test]
+    fn index_files_that_are_not_kept_are_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut made = Made::of_blobs(Shape::new(60_000, 1), dir.path()).unwrap();
+        let indexes: Vec<(String, u64)> = made.facts.indexes.clone();
+        for (name, _) in &indexes {
+            fs::remove_file(made.folder.join("index").join(name)).unwrap();
+        }
+        made.keeps_indexes = false;
+        let store = Arc::new(Store::new(made).unwrap());
+        assert_eq!((indexes.len(), store.list("one", "index").count()), (2, 3));
+        for (name, length) in indexes {
+            let file = store.find("one", "index", &name).unwrap();
+            assert_eq!(file.length(), length);
+            assert_eq!(hex(&name_of(&store.read(&file, 0..length).unwrap())), name);
+        }
     }
 
     #[test]
