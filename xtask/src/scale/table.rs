@@ -10,7 +10,7 @@ pub(super) fn table(rounds: &Rounds<'_>, rows: &[Row], (count, thing): (u64, &st
     let caged = format!("s in {} MiB", rounds.memory);
     let heads = ["work", "program", "s", "CPU s", "anonymous MiB", "resident MiB", "requests", "cache MiB"];
     let heads = heads.map(str::to_owned).into_iter().chain([format!("cache bytes a {thing}"), caged]);
-    let mut table = Table::headed(heads.chain(["tresor's time to it".to_owned()]));
+    let mut table = Table::headed(heads.chain(["times tresor's time".to_owned()]));
     for row in rows.iter().copied() {
         let ours = rounds.outcomes.get(&(row, 0));
         for (place, client) in rounds.clients.iter().enumerate() {
@@ -48,7 +48,7 @@ fn line(row: Row, program: String, outcome: &Outcome, ours: Option<&Outcome>, co
         Some(Err(wrong)) if wrong.contains("SIGKILL") => "**killed**".to_owned(),
         Some(Err(_)) => "**failed**".to_owned(),
     });
-    cells.push(ours.map_or_else(|| "–".to_owned(), |ours| ratio(&ours.samples, &outcome.samples)));
+    cells.push(ours.map_or_else(|| "–".to_owned(), |ours| ratio(&outcome.samples, &ours.samples)));
     cells
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let wanted =
             ["`ls` of 3 files", "restic 1", "4.00", "1.00", "20", "30", "5", "10", "10.0", "**killed**"];
         assert_eq!(cells[..10], wanted);
-        assert_eq!(cells[10], "**0.50** (0.50–0.50)");
+        assert_eq!(cells[10], "**2.00** (2.00–2.00)");
         let cells = line(Row::Ls, "tresor 1".to_owned(), &ours, None, 1);
         assert_eq!(cells[9..], ["no cgroup", "–"]);
     }
