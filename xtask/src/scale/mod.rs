@@ -231,6 +231,25 @@ mod tests {
     }
 
     #[test]
+    fn restic_finds_invented_files_unchanged_and_restores_them() {
+        let (dir, files) = (tempfile::tempdir().unwrap(), Files::new(1500));
+        let [shown, target] = ["shown", "target"].map(|name| dir.path().join(name));
+        let mounted = Mounted::full(&files, &shown).unwrap();
+        let made = Made::of_files(&files, mounted.device().unwrap(), &shown, dir.path()).unwrap();
+        let server = Server::start(Store::new(made).unwrap(), ([127, 0, 0, 1], 0).into()).unwrap();
+        let (restic, snapshot) =
+            (Program::restic(server.location("restic")), &server.store.made.facts.snapshot);
+        restic.ok(["check", "--read-data"]);
+        let backup = restic.clone().within(&shown).ok(["backup", "--json", "--parent", snapshot, "."]);
+        let summary = backup.message("summary");
+        assert_eq!((&summary["files_unmodified"], &summary["data_blobs"]), (&1500.into(), &0.into()));
+        assert_eq!((&summary["dirs_unmodified"], &summary["tree_blobs"]), (&2.into(), &0.into()));
+        let _discarding = Mounted::discarding(&files, &target).unwrap();
+        restic.ok(["restore".as_ref(), snapshot.as_ref(), "--target".as_ref(), target.as_os_str()]);
+        assert_eq!(fs::read_dir(target.join("folder-01")).unwrap().count(), 500);
+    }
+
+    #[test]
     fn a_table_tells_how_to_make_it_again() {
         use clap::{Args, FromArgMatches};
         let command = Arguments::augment_args(clap::Command::new("scale").no_binary_name(true));
