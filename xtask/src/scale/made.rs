@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tresor_testkit::fixtures::{PASSWORD, empty_repository};
 use tresor_testkit::seal::Key;
 
-/// As many index files are kept in the folder, 4.5 MB each; if there are more, all are invented when asked for.
+/// As many index files are kept in the folder, 2.8 MB each; if there are more, all are invented when asked for.
 const KEPT: u64 = 1000;
 /// Written last, it says that all the rest is there.
 const FACTS: &str = "facts.json";
