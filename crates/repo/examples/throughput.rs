@@ -30,12 +30,12 @@ fn main() -> Result<()> {
     timer.lap("upload");
     let index = repository.load_index(&Silent)?;
     timer.lap("load index");
-    let packs: Vec<PackId> = index.packs().collect();
+    let packs: Vec<PackId> = index.packs().map(|pack| Ok(pack?.0)).collect::<Result<_>>()?;
     repository.check_pack_contents(&index, &packs, &Silent, &|finding| report(&finding.to_string()))?;
     timer.lap("check");
     load(&repository, &index, &packs)?;
     timer.lap("load, one thread");
-    report(&format!("{} packs, {} blobs", packs.len(), index.len()));
+    report(&format!("{} packs, {} blobs", packs.len(), index.len()?));
     Ok(())
 }
 
@@ -100,9 +100,9 @@ fn upload(repository: &Repository<Full>, blob: &[u8], blobs: u64, threads: u64) 
 }
 
 fn load(repository: &Repository<Full>, index: &Index, packs: &[PackId]) -> Result<()> {
-    let (by_pack, mut loader) = (index.by_pack(), repository.loader());
+    let (by_pack, mut loader) = (index.by_pack()?, repository.loader());
     for &pack in packs {
-        let mut wanted: Vec<_> = by_pack.blobs(&pack).collect();
+        let mut wanted = by_pack.blobs(&pack)?;
         loader.load_from_pack::<Error>(index, pack, &mut wanted, &mut |_, plain| plain.map(drop))?;
     }
     Ok(())

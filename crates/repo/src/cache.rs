@@ -36,9 +36,10 @@ impl Cached {
     /// Whether every file of this kind is kept; packs are kept when they are known to hold trees.
     fn keeps(&self, file: FileName) -> bool {
         match file.kind() {
-            FileKind::Index | FileKind::Snapshot => true,
+            FileKind::Snapshot => true,
             FileKind::Pack => self.cache.is_tree_pack(&PackId::from_id(file.id())),
-            FileKind::Config | FileKind::Key | FileKind::Lock => false,
+            // Index files are merged into runs, which are kept; copies that restic made are used.
+            FileKind::Index | FileKind::Config | FileKind::Key | FileKind::Lock => false,
         }
     }
 

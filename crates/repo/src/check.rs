@@ -14,18 +14,16 @@ pub use finding::{Finding, PackFault, Severity};
 pub use subset::{BadSubset, ReadSubset};
 
 use crate::error::{Error, Result};
-use crate::id::{IndexId, PackId};
-use crate::index::Index;
-use crate::index::file::IndexFile;
-use crate::index::merge::merge;
+use crate::id::PackId;
+use crate::index::{Index, RepeatedPack};
 use crate::monitor::{Monitor, Phase};
 use crate::repository::Repository;
+use crate::stored_packs::Known;
 use contents::PackReader;
-use hashbrown::HashMap;
-use std::collections::BTreeSet;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use tresor_backend::FileKind;
 use tresor_backend::handle::Right;
 
 impl<R: Right> Repository<R> {
@@ -36,19 +34,19 @@ impl<R: Right> Repository<R> {
     /// # Errors
     /// Those of the listing; cancellation.
     pub fn check_index(&self, monitor: &dyn Monitor) -> Result<(Index, Vec<Finding>)> {
-        let (mut files, mut findings) = (Vec::new(), Vec::new());
-        for (index, file) in self.load_index_files(monitor, false)? {
-            match file {
-                Ok(file) => files.push((index, file)),
-                Err(Error::Cancelled) => return Err(Error::Cancelled),
-                Err(cause) => findings.push(Finding::IndexUnreadable { index, cause }),
-            }
-        }
-        findings.extend(repeated_packs(&files));
-        let index = merge(files).map_err(|bad| Error::Refused(bad.to_string()))?;
+        let (index, unreadable) = self.load_readable_index(monitor)?;
+        let unreadable = unreadable.into_iter();
+        let mut findings: Vec<Finding> =
+            unreadable.map(|(index, cause)| Finding::IndexUnreadable { index, cause }).collect();
         self.tell_cache(&index);
-        let mixed = index.pack_totals().filter(|(_, totals)| totals.is_mixed());
-        findings.extend(mixed.map(|(pack, _)| Finding::MixedPack { pack }));
+        for repeated in index.repeated_packs()? {
+            let RepeatedPack { pack, files, agree } = repeated;
+            findings.push(Finding::PackInSeveralIndexes { pack, indexes: files, agree });
+        }
+        for pack in index.pack_totals()?.iter() {
+            let (pack, totals) = pack?;
+            findings.extend(totals.is_mixed().then_some(Finding::MixedPack { pack }));
+        }
         Ok((index, findings))
     }
 
@@ -57,22 +55,25 @@ impl<R: Right> Repository<R> {
     /// # Errors
     /// Those of the listing.
     pub fn check_packs(&self, index: &Index, monitor: &dyn Monitor) -> Result<Vec<Finding>> {
-        let mut stored: HashMap<PackId, u64> =
-            self.list(FileKind::Pack)?.iter().map(|pack| (PackId::from_id(pack.id), pack.size)).collect();
-        let mut findings = Vec::new();
-        monitor.begin(Phase::Packs, Some(index.packs().len() as u64));
-        for (pack, totals) in index.pack_totals() {
-            findings.extend(match stored.remove(&pack) {
+        let (totals, stored) = (index.pack_totals()?, self.stored_packs()?);
+        let (mut findings, mut unindexed) = (Vec::new(), Vec::new());
+        monitor.begin(Phase::Packs, Some(index.pack_count()?));
+        for known in stored.beside(index)? {
+            let Known { pack, size, slot } = known?;
+            let Some(slot) = slot else {
+                unindexed.push(Finding::PackUnindexed { pack });
+                continue;
+            };
+            let expected = totals.of(slot).size;
+            findings.extend(match size {
                 None => Some(Finding::PackMissing { pack }),
-                Some(got) if got == totals.size => None,
-                Some(got) => Some(Finding::PackSize { pack, got, expected: totals.size }),
+                Some(got) if got == expected => None,
+                Some(got) => Some(Finding::PackSize { pack, got, expected }),
             });
             monitor.advance(Phase::Packs, 1);
         }
         monitor.end(Phase::Packs);
-        let mut unindexed: Vec<PackId> = stored.into_keys().collect();
-        unindexed.sort_unstable();
-        findings.extend(unindexed.into_iter().map(|pack| Finding::PackUnindexed { pack }));
+        findings.append(&mut unindexed);
         Ok(findings)
     }
 
@@ -92,7 +93,8 @@ impl<R: Right> Repository<R> {
         found: &(dyn Fn(Finding) + Sync),
     ) -> Result<()> {
         self.bring_back(packs, monitor)?;
-        let (by_pack, next) = (index.by_pack(), AtomicUsize::new(0));
+        let (by_pack, next) = (index.by_pack()?, AtomicUsize::new(0));
+        let failed = Mutex::new(None);
         monitor.begin(Phase::ReadPacks, Some(packs.len() as u64));
         let work = || {
             let mut reader = PackReader::new(self);
@@ -100,7 +102,15 @@ impl<R: Right> Repository<R> {
                 if self.cancel().is_set() {
                     return;
                 }
-                let entries: Vec<_> = by_pack.blobs(&pack).map(|(blob, place)| place.entry(blob)).collect();
+                let blobs = match by_pack.blobs(&pack) {
+                    Ok(blobs) => blobs,
+                    Err(error) => {
+                        next.store(packs.len(), Ordering::Relaxed);
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                        return;
+                    }
+                };
+                let entries: Vec<_> = blobs.into_iter().map(|(blob, place)| place.entry(blob)).collect();
                 if let Some(finding) = reader.check(pack, &entries) {
                     found(finding);
                 }
@@ -113,32 +123,12 @@ impl<R: Right> Repository<R> {
             work();
         });
         monitor.end(Phase::ReadPacks);
-        if self.cancel().is_set() { Err(Error::Cancelled) } else { Ok(()) }
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None if self.cancel().is_set() => Err(Error::Cancelled),
+            None => Ok(()),
+        }
     }
-}
-
-/// The packs that more than one index file names, in the order of their ids.
-fn repeated_packs(files: &[(IndexId, IndexFile)]) -> Vec<Finding> {
-    let mut named: Vec<(PackId, usize, usize)> = Vec::new();
-    for (file, (_, index)) in files.iter().enumerate() {
-        named.extend(index.packs().enumerate().map(|(number, pack)| (pack, file, number)));
-    }
-    named.sort_unstable();
-    let of_one_pack = named.chunk_by(|(one, ..), (other, ..)| one == other);
-    of_one_pack.filter_map(|named| repeated_pack(named, files)).collect()
-}
-
-/// What to tell of one pack, given by which file and at which position there it is named.
-fn repeated_pack(named: &[(PackId, usize, usize)], files: &[(IndexId, IndexFile)]) -> Option<Finding> {
-    let by_file: Vec<_> = named.chunk_by(|(_, one, _), (_, other, _)| one == other).collect();
-    let ([(pack, ..), ..], 2..) = (named, by_file.len()) else { return None };
-    let said = |named: &[(PackId, usize, usize)]| -> BTreeSet<_> {
-        named.iter().flat_map(|&(_, file, number)| files[file].1.said_of(number)).collect()
-    };
-    let first = said(by_file[0]);
-    let agree = by_file[1..].iter().all(|named| said(named) == first);
-    let indexes = by_file.iter().map(|named| files[named[0].1].0).collect();
-    Some(Finding::PackInSeveralIndexes { pack: *pack, indexes, agree })
 }
 
 #[cfg(test)]

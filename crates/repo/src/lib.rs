@@ -34,6 +34,7 @@ pub mod pack;
 pub mod index;
 pub mod load;
 mod bring_back;
+mod stored_packs;
 pub mod upload;
 pub mod check;
 pub mod remove;

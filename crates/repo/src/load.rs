@@ -94,6 +94,13 @@ impl<R: Right> Repository<R> {
 }
 
 impl<R: Right> Repository<R> {
+    /// Tells the local cache which packs are worth a copy: those of trees, before one is loaded from there.
+    fn note_pack_of(&self, blob: BlobHandle, pack: PackId) {
+        if let Some(cache) = self.cache.as_ref().filter(|_| blob.kind == BlobKind::Tree) {
+            cache.note_tree_pack(pack);
+        }
+    }
+
     /// Drops a copy of a wrong pack from the local cache; whether there was one, so that loading again may help.
     pub(crate) fn distrust(&self, pack: PackId) -> bool {
         self.cache.as_ref().is_some_and(|cache| cache.distrust(pack.file()))
@@ -158,6 +165,7 @@ impl<R: Right> Loader<'_, R> {
         while let Some(blobs) = requests::next(&mut rest, self.at_most) {
             let mut buffers = std::mem::take(&mut self.buffers);
             let range = requests::range(blobs);
+            blobs.iter().for_each(|(blob, _)| self.repository.note_pack_of(*blob, pack));
             let loaded = load_range(self.repository, pack, range, &mut buffers.sealed);
             for &(blob, place) in blobs {
                 let opened = match &loaded {
@@ -217,7 +225,7 @@ impl<R: Right> Loader<'_, R> {
             Some(failed) => (failed.place, Some(failed.error)),
             None => (None, None),
         };
-        for place in index.copies(blob.kind, &blob.id).filter(|place| Some(*place) != tried) {
+        for place in index.copies(blob.kind, &blob.id)?.into_iter().filter(|place| Some(*place) != tried) {
             let mut tried = self.try_copy(blob, place, plain);
             if tried.is_err() && self.repository.distrust(place.pack) {
                 tried = self.try_copy(blob, place, plain);
@@ -240,6 +248,7 @@ impl<R: Right> Loader<'_, R> {
 
     fn try_copy(&mut self, blob: BlobHandle, place: Place, plain: &mut Vec<u8>) -> Result<()> {
         let range = ByteRange { offset: place.offset.into(), length: place.length.into() };
+        self.repository.note_pack_of(blob, place.pack);
         load_range(self.repository, place.pack, range, &mut self.single)?;
         let (key, entry) = (&self.repository.key, place.entry(blob));
         let opened = match entry.uncompressed_length {

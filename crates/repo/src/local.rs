@@ -5,12 +5,13 @@
 //! there, or is not ours, or is another's or damaged, is a miss.
 
 use crate::crypto::Key;
+use crate::error::{Error, Result};
 use crate::repository::Repository;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tresor_backend::handle::Right;
 
 /// The folder of such files in that of a repository's cache; restic has none of this name.
@@ -36,6 +37,28 @@ impl<R: Right> Repository<R> {
     }
 }
 
+impl<R: Right> Repository<R> {
+    /// The folder of local files, made if it is not there; none without a cache, or if that cannot be written.
+    pub(crate) fn local_folder(&self) -> Option<PathBuf> {
+        let folder = self.cache_folder()?.join(FOLDER);
+        make_folder(&folder).ok()?;
+        Some(folder)
+    }
+
+    /// The key of the local index.
+    ///
+    /// # Errors
+    /// None that anybody has seen: one key in 2^128 cannot be used.
+    pub(crate) fn index_key(&self) -> Result<Key> {
+        let unusable = |_| Error::Refused("internal error: a derived key cannot be used".into());
+        self.key.derived("tresor/local/v1/index").map_err(unusable)
+    }
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 impl LocalFile {
     /// What was saved last, of at most so many bytes when sealed; nothing if there is no such file or it is not as it was.
     pub fn load(&self, at_most: u64) -> Option<Vec<u8>> {
@@ -53,7 +76,7 @@ impl LocalFile {
     /// Those of the file system, and of the random numbers; what was there stays.
     pub fn save(&self, content: &[u8]) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(&self.path);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        make_folder(folder)?;
         let mut sealed = Vec::new();
         self.key.seal(content, &mut sealed).map_err(io::Error::other)?;
         let mut temporary = tempfile::Builder::new().prefix("tmp-").tempfile_in(folder)?;

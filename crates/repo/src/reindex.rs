@@ -108,14 +108,22 @@ impl Repository<Full> {
         stays: &dyn Fn(&PackId) -> bool,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let by_pack = index.by_pack();
-        let packs: Vec<PackId> =
-            index.packs().filter(|pack| stays(pack) && by_pack.blobs(pack).len() > 0).collect();
-        let mut pending = Pending::default();
-        monitor.begin(Phase::SaveIndex, Some(packs.len() as u64));
-        for pack in packs {
-            let entries = by_pack.blobs(&pack).map(|(blob, place)| place.entry(blob)).collect();
-            if let Some(due) = pending.add(pack, entries, 0) {
+        let by_pack = index.by_pack()?;
+        let (mut pending, mut staying) = (Pending::default(), 0);
+        for pack in index.packs() {
+            staying += u64::from(stays(&pack?.0));
+        }
+        monitor.begin(Phase::SaveIndex, Some(staying));
+        for pack in index.packs() {
+            let (pack, _) = pack?;
+            if !stays(&pack) {
+                continue;
+            }
+            let entries: Vec<Entry> =
+                by_pack.blobs(&pack)?.into_iter().map(|(blob, place)| place.entry(blob)).collect();
+            if !entries.is_empty()
+                && let Some(due) = pending.add(pack, entries, 0)
+            {
                 self.save_index_file(&due)?;
             }
             monitor.advance(Phase::SaveIndex, 1);

@@ -7,11 +7,10 @@ use crate::monitor::{Monitor, Phase};
 use crate::pack::Entry;
 use crate::reindex::Reindex;
 use crate::repository::Repository;
-use hashbrown::HashMap;
+use crate::stored_packs::Known;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use tresor_backend::FileKind;
 use tresor_backend::handle::Right;
 
 /// A stored pack of which the index says nothing, or something that cannot be.
@@ -58,25 +57,27 @@ impl<R: Right> Repository<R> {
     /// Compares the packs that are stored with those that `index` names, by their sizes; and looks whether the
     /// blobs of each follow one another from its beginning, as they do in every pack.
     ///
-    /// Memory: 4 bytes for each blob, and 40 for each pack.
+    /// Memory: 16 bytes for each pack.
     ///
     /// # Errors
     /// Those of the listing.
     pub fn compare_packs(&self, index: &Index) -> Result<Disagreement> {
-        let said = index.pack_totals().filter(|(_, totals)| totals.blobs != [0; 2]);
-        let mut said: HashMap<PackId, u64> = said.map(|(pack, totals)| (pack, totals.size)).collect();
-        let (by_pack, mut misnamed) = (index.by_pack(), Vec::new());
-        for listed in self.list(FileKind::Pack)? {
-            let (pack, size) = (PackId::from_id(listed.id), listed.size);
-            let expected = said.remove(&pack);
-            if expected != Some(size) || !is_contiguous(&by_pack, &pack) {
-                misnamed.push(Misnamed { pack, size, expected });
+        let (totals, by_pack) = (index.pack_totals()?, index.by_pack()?);
+        let mut found = Disagreement::default();
+        for known in self.stored_packs()?.beside(index)? {
+            let Known { pack, size, slot } = known?;
+            let said = slot.map(|slot| totals.of(slot)).filter(|totals| totals.blobs != [0; 2]);
+            match (size, said.map(|totals| totals.size)) {
+                (None, None) => {}
+                (None, Some(_)) => found.missing.push(pack),
+                (Some(size), expected) => {
+                    if expected != Some(size) || !is_contiguous(&by_pack, &pack)? {
+                        found.misnamed.push(Misnamed { pack, size, expected });
+                    }
+                }
             }
         }
-        misnamed.sort_unstable_by_key(|misnamed| misnamed.pack);
-        let mut missing: Vec<PackId> = said.into_keys().collect();
-        missing.sort_unstable();
-        Ok(Disagreement { misnamed, missing })
+        Ok(found)
     }
 
     /// Decides how the index is mended: it names no pack that is missing, and of the misnamed ones it says what
@@ -104,7 +105,7 @@ impl<R: Right> Repository<R> {
         if misnamed.is_empty() {
             return Ok(repair);
         }
-        let by_pack = index.by_pack();
+        let by_pack = index.by_pack()?;
         monitor.begin(Phase::ReadPacks, Some(misnamed.len() as u64));
         let read = self.read_headers(misnamed, monitor);
         monitor.end(Phase::ReadPacks);
@@ -112,7 +113,7 @@ impl<R: Right> Repository<R> {
             match header {
                 Ok(entries) => repair.reindex.add.push((pack, entries)),
                 Err(cause) => {
-                    let kept = may_hold(&by_pack, &pack, size);
+                    let kept = may_hold(&by_pack, &pack, size)?;
                     repair.headless.push(Headless { pack, cause, is_kept: !kept.is_empty() });
                     match kept.is_empty() {
                         true => drop(repair.reindex.drop.insert(pack)),
@@ -174,17 +175,17 @@ impl<R: Right> Repository<R> {
 }
 
 /// Whether the index has every blob of a pack begin where the one before it ends.
-fn is_contiguous(by_pack: &ByPack<'_>, pack: &PackId) -> bool {
+fn is_contiguous(by_pack: &ByPack<'_>, pack: &PackId) -> Result<bool> {
     let mut end = 0;
-    by_pack.blobs(pack).all(|(_, place)| {
+    Ok(by_pack.blobs(pack)?.iter().all(|(_, place)| {
         let follows = u64::from(place.offset) == end;
         end += u64::from(place.length);
         follows
-    })
+    }))
 }
 
 /// What the index says of a pack of `size` bytes, without the blobs for which it is too short.
-fn may_hold(by_pack: &ByPack<'_>, pack: &PackId, size: u64) -> Vec<Entry> {
-    let entries = by_pack.blobs(pack).map(|(blob, place)| place.entry(blob));
-    entries.filter(|entry| u64::from(entry.offset) + u64::from(entry.length) <= size).collect()
+fn may_hold(by_pack: &ByPack<'_>, pack: &PackId, size: u64) -> Result<Vec<Entry>> {
+    let entries = by_pack.blobs(pack)?.into_iter().map(|(blob, place)| place.entry(blob));
+    Ok(entries.filter(|entry| u64::from(entry.offset) + u64::from(entry.length) <= size).collect())
 }

@@ -107,7 +107,7 @@ impl Repository<Full> {
     ) -> Result<Uploaded> {
         let there = packs.iter().filter(|damaged| damaged.size.is_some()).map(|damaged| damaged.pack);
         self.bring_back(&there.collect::<Vec<_>>(), monitor)?;
-        let by_pack = index.by_pack();
+        let by_pack = index.by_pack()?;
         monitor.begin(Phase::Salvage, Some(packs.len() as u64));
         // Blobs that the index knows are to be stored once more.
         let nothing_stored = Index::default();
@@ -143,7 +143,7 @@ struct Salvaging<'a> {
 
 impl Salvaging<'_> {
     fn pack(&mut self, damaged: &Damaged) -> Result<()> {
-        let mut named: Vec<(BlobHandle, Place)> = self.by_pack.blobs(&damaged.pack).collect();
+        let mut named: Vec<(BlobHandle, Place)> = self.by_pack.blobs(&damaged.pack)?;
         let (mut safe, mut lost) = (HashSet::new(), Vec::new());
         let Salvaging { repository, index, loader, saver, .. } = self;
         loader.load_from_pack(index, damaged.pack, &mut named, &mut |blob, plain| {
@@ -189,7 +189,7 @@ impl Salvaging<'_> {
                     safe.insert(entry.blob);
                 }
                 Err(error) if error.is_damage() => {
-                    if !self.index.contains(entry.blob.kind, &entry.blob.id) {
+                    if !self.index.contains(entry.blob.kind, &entry.blob.id)? {
                         (self.tell)(Salvage::Lost { blob: entry.blob, cause: error });
                     }
                 }

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::crypto::Key;
 use crate::id::{IndexId, KeyId, PackId};
 use crate::index::Index;
-use crate::index::file::{decode, encode};
-use crate::index::merge::merge;
+use crate::index::assemble::Assembly;
+use crate::index::file::{IndexFile, decode, encode};
 use crate::lock::{ExclusiveLock, Gate, LockOptions, Owner, Pace};
 use crate::monitor::{Monitor, Silent};
 use crate::pack::Entry;
@@ -104,9 +104,26 @@ impl<F: Fn(FileName) -> bool + Send + Sync> Backend for Refusing<F> {
 
 /// An index that names these packs.
 pub(crate) fn index_of(packs: &[(PackId, Vec<Entry>)]) -> Index {
+    index_of_files(&[packs])
+}
+
+/// The index of files that name these packs; their ids are 0, 1, ….
+pub(crate) fn index_of_files(files: &[&[(PackId, Vec<Entry>)]]) -> Index {
+    let ids: Vec<IndexId> = (0..files.len()).map(|number| IndexId::from_bytes([number as u8; 32])).collect();
+    let key = Arc::new(Key::random().unwrap());
+    let assembly = Assembly::without_kept(std::env::temp_dir(), key, ids.clone());
+    let mut gathering = assembly.gather(ids.clone());
+    for (id, packs) in ids.into_iter().zip(files) {
+        gathering.add(id, &index_file(packs)).unwrap();
+    }
+    assembly.finish(Some(gathering)).unwrap()
+}
+
+/// What an index file of these packs says.
+pub(crate) fn index_file(packs: &[(PackId, Vec<Entry>)]) -> IndexFile {
     let mut json = Vec::new();
     encode(packs, &mut json);
-    merge(vec![(IndexId::from_bytes([0; 32]), decode(&json, 2).unwrap())]).unwrap()
+    decode(&json, 2).unwrap()
 }
 
 /// Numbers that are the same in every run: xorshift.

@@ -136,8 +136,11 @@ impl<'a> Upload<'a> {
     }
 
     /// Whether the blob is stored or part of this upload.
-    pub fn contains(&self, kind: BlobKind, id: &BlobId) -> bool {
-        self.index.contains(kind, id) || self.claims.contains(&BlobHandle { kind, id: *id })
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub fn contains(&self, kind: BlobKind, id: &BlobId) -> Result<bool> {
+        Ok(self.claims.contains(&BlobHandle { kind, id: *id }) || self.index.contains(kind, id)?)
     }
 
     /// What was added so far.

@@ -12,7 +12,7 @@ use hashbrown::HashSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use tresor_repo::handle::Right;
-use tresor_repo::index::Index;
+use tresor_repo::index::{Index, MarkLater};
 use tresor_repo::{BlobId, BlobKind, Monitor, PackId, Phase, Repository, SnapshotId};
 
 /// What is wrong with one tree.
@@ -73,10 +73,13 @@ pub enum NodeProblem {
 
 const NULL: BlobId = BlobId::from_bytes([0; 32]);
 
-/// Checks each distinct tree of the snapshots once; the findings are in the order of the trees' ids.
+/// Checks each distinct tree of the snapshots; the findings are in the order of the trees' ids.
+///
+/// Every tree is read once, and the contents of all files are looked for together. Only if some are not there all
+/// trees are read again, to say where they are missing.
 ///
 /// # Errors
-/// Only that the operation was cancelled.
+/// That the index cannot be read, or that the operation was cancelled.
 pub fn check_trees<R: Right>(
     repo: &Repository<R>,
     index: &Index,
@@ -84,19 +87,51 @@ pub fn check_trees<R: Right>(
     monitor: &dyn Monitor,
 ) -> Result<Vec<Finding>> {
     let roots: Vec<_> = snapshots.iter().map(|(_, snapshot)| snapshot.tree).collect();
-    let findings = Mutex::new(Vec::new());
+    let marks = index.marks();
+    let contents = marks.later(BlobKind::Data);
     monitor.begin(Phase::Snapshots, Some(roots.len() as u64));
+    let findings = look(repo, index, &roots, &Contents::Gather(&contents), &|| {
+        monitor.advance(Phase::Snapshots, 1);
+    })?;
+    let unknown: HashSet<BlobId> = contents.finish()?.into_iter().map(|blob| blob.id).collect();
+    monitor.end(Phase::Snapshots);
+    match unknown.is_empty() {
+        true => Ok(findings),
+        false => look(repo, index, &roots, &Contents::Unknown(&unknown), &|| ()),
+    }
+}
+
+/// How the blobs of files are looked for.
+enum Contents<'a> {
+    /// Later, all together.
+    Gather(&'a MarkLater<'a>),
+    /// That was done, and these are not there.
+    Unknown(&'a HashSet<BlobId>),
+}
+
+/// Reads each distinct tree once.
+fn look<R: Right>(
+    repo: &Repository<R>,
+    index: &Index,
+    roots: &[BlobId],
+    contents: &Contents<'_>,
+    done: &(dyn Fn() + Sync),
+) -> Result<Vec<Finding>> {
+    let findings = Mutex::new(Vec::new());
     let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
-        let mut seen = Seen { index, tree: *tree, subtrees: Vec::new(), problems: Vec::new() };
-        seen.tree(bytes);
+        let mut seen =
+            Seen { contents, tree: *tree, subtrees: Vec::new(), blobs: Vec::new(), problems: Vec::new() };
+        seen.tree(index, bytes)?;
+        if let Contents::Gather(all) = contents {
+            all.add(&seen.blobs)?;
+        }
         if !seen.problems.is_empty() {
             let finding = Finding { tree: *tree, problems: seen.problems };
             findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
         }
         Ok(seen.subtrees)
     };
-    for_each_tree(repo, index, &roots, &visit, &|| monitor.advance(Phase::Snapshots, 1))?;
-    monitor.end(Phase::Snapshots);
+    for_each_tree(repo, index, roots, &visit, done)?;
     let mut findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
     findings.sort_unstable_by_key(|finding| finding.tree);
     Ok(findings)
@@ -105,7 +140,7 @@ pub fn check_trees<R: Right>(
 /// The packs that hold what the snapshots need: every copy of every blob, as far as their trees can be read.
 ///
 /// # Errors
-/// Only that the operation was cancelled.
+/// That the index cannot be read, or that the operation was cancelled.
 pub fn used_packs<R: Right>(
     repo: &Repository<R>,
     index: &Index,
@@ -115,18 +150,24 @@ pub fn used_packs<R: Right>(
     let packs = Mutex::new(HashSet::new());
     let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
         let mut subtrees = Vec::new();
-        let mut used: HashSet<PackId> = index.copies(BlobKind::Tree, tree).map(|place| place.pack).collect();
+        let trees = index.copies(BlobKind::Tree, tree)?;
+        let mut used: HashSet<PackId> = trees.into_iter().map(|place| place.pack).collect();
+        let mut failed = None;
         // Trees that cannot be read are the business of `check_trees`.
         let _ = bytes.and_then(|bytes| {
             for_each_node(bytes, |node| {
-                let blobs = node.blobs().iter().flat_map(|blob| index.copies(BlobKind::Data, blob));
-                used.extend(blobs.map(|place| place.pack));
+                for blob in node.blobs() {
+                    match index.copies(BlobKind::Data, blob) {
+                        Ok(places) => used.extend(places.into_iter().map(|place| place.pack)),
+                        Err(error) => failed = Some(error),
+                    }
+                }
                 subtrees.extend(node.subtree.filter(|_| node.kind == NodeKind::Dir));
                 Ok::<(), crate::Error>(())
             })
         });
         packs.lock().unwrap_or_else(PoisonError::into_inner).extend(used);
-        Ok(subtrees)
+        failed.map_or(Ok(subtrees), |error| Err(error.into()))
     };
     for_each_tree(repo, index, &roots, &visit, &|| ())?;
     Ok(packs.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -134,14 +175,15 @@ pub fn used_packs<R: Right>(
 
 /// A tree being checked, and what was found so far.
 struct Seen<'a> {
-    index: &'a Index,
+    contents: &'a Contents<'a>,
     tree: BlobId,
     subtrees: Vec<BlobId>,
+    blobs: Vec<BlobId>,
     problems: Vec<TreeProblem>,
 }
 
 impl Seen<'_> {
-    fn tree(&mut self, bytes: Result<&[u8]>) {
+    fn tree(&mut self, index: &Index, bytes: Result<&[u8]>) -> Result<()> {
         let tree = self.tree;
         let read = bytes.and_then(|bytes| {
             for_each_node(bytes, |node| {
@@ -151,11 +193,12 @@ impl Seen<'_> {
         });
         match read {
             Ok(()) => {}
-            Err(_) if !self.index.contains(BlobKind::Tree, &tree) => {
+            Err(_) if !index.contains(BlobKind::Tree, &tree)? => {
                 self.problems.push(TreeProblem::Missing { tree });
             }
             Err(cause) => self.problems.push(TreeProblem::Unreadable { tree, cause }),
         }
+        Ok(())
     }
 
     fn node(&mut self, node: &Node) {
@@ -179,10 +222,13 @@ impl Seen<'_> {
     fn file(&mut self, node: &Node) {
         let Some(blobs) = &node.content else { return self.note(node, NodeProblem::NoContent) };
         for (place, blob) in blobs.iter().enumerate() {
-            if *blob == NULL {
-                self.note(node, NodeProblem::NullBlob(place));
-            } else if !self.index.contains(BlobKind::Data, blob) {
-                self.note(node, NodeProblem::UnknownBlob(*blob));
+            match self.contents {
+                _ if *blob == NULL => self.note(node, NodeProblem::NullBlob(place)),
+                Contents::Gather(_) => self.blobs.push(*blob),
+                Contents::Unknown(unknown) if unknown.contains(blob) => {
+                    self.note(node, NodeProblem::UnknownBlob(*blob));
+                }
+                Contents::Unknown(_) => {}
             }
         }
     }

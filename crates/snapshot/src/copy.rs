@@ -9,11 +9,10 @@ use crate::select::Listed;
 use crate::snapshot::Snapshot;
 use crate::tree::for_each_node;
 use crate::trees::for_each_tree;
-use hashbrown::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tresor_repo::handle::Right;
-use tresor_repo::index::{Index, Place};
+use tresor_repo::index::{Index, Marks, Place};
 use tresor_repo::load::Found;
 use tresor_repo::upload::{BlobSaver, Upload};
 use tresor_repo::{BlobHandle, BlobId, BlobKind, Monitor, PackId, Phase, Repository, SnapshotId};
@@ -27,9 +26,9 @@ pub struct Source<'a, R: Right> {
     repo: &'a Repository<R>,
     index: &'a Index,
     /// Trees of snapshots that were looked at: what they need is stored, or planned.
-    seen: HashSet<BlobId>,
+    seen: Marks<'a>,
     /// Blobs that earlier plans hold, and which the destination's index does not know.
-    planned: HashSet<BlobHandle>,
+    planned: Marks<'a>,
 }
 
 /// Blobs that the destination lacks.
@@ -58,7 +57,7 @@ impl Missing {
 impl<'a, R: Right> Source<'a, R> {
     /// A source of which nothing was planned yet.
     pub fn new(repo: &'a Repository<R>, index: &'a Index) -> Self {
-        Source { repo, index, seen: HashSet::new(), planned: HashSet::new() }
+        Source { repo, index, seen: index.marks(), planned: index.marks() }
     }
 
     /// Finds what of the tree `root` is in neither `destination` nor an earlier plan.
@@ -67,8 +66,8 @@ impl<'a, R: Right> Source<'a, R> {
     ///
     /// # Errors
     /// A tree cannot be loaded, a blob is not in the source's index, or the operation was cancelled.
-    pub fn missing(&mut self, root: BlobId, destination: &Index) -> Result<Missing> {
-        let state = Mutex::new((&mut self.seen, Vec::new(), &mut self.planned));
+    pub fn missing(&self, root: BlobId, destination: &Index) -> Result<Missing> {
+        let (seen, planned, missing) = (&self.seen, &self.planned, Mutex::new(Vec::new()));
         let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
             let (mut blobs, mut subtrees) =
                 (vec![BlobHandle { kind: BlobKind::Tree, id: *tree }], Vec::new());
@@ -82,26 +81,29 @@ impl<'a, R: Right> Source<'a, R> {
                 }
                 Ok::<(), Error>(())
             })?;
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let (seen, missing, planned) = &mut *state;
-            for blob in blobs.iter().filter(|blob| !destination.contains(blob.kind, &blob.id)) {
-                if planned.insert(*blob) {
-                    missing.push(*blob);
+            let mut here = Vec::new();
+            for blob in blobs.iter() {
+                if !destination.contains(blob.kind, &blob.id)? && is_new(planned, blob.kind, &blob.id)? {
+                    here.push(*blob);
                 }
             }
-            subtrees.retain(|tree| seen.insert(*tree));
-            Ok(subtrees)
+            missing.lock().unwrap_or_else(PoisonError::into_inner).append(&mut here);
+            let mut new = Vec::new();
+            for tree in subtrees {
+                if is_new(seen, BlobKind::Tree, &tree)? {
+                    new.push(tree);
+                }
+            }
+            Ok(new)
         };
-        let is_new = state.lock().unwrap_or_else(PoisonError::into_inner).0.insert(root);
-        if is_new {
+        if is_new(&self.seen, BlobKind::Tree, &root)? {
             for_each_tree(self.repo, self.index, &[root], &visit, &|| ())?;
         }
-        let (_, missing, _) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.placed(missing)
+        self.placed(missing.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn placed(&self, missing: Vec<BlobHandle>) -> Result<Missing> {
-        let place = |blob: BlobHandle| match self.index.find(blob.kind, &blob.id) {
+        let place = |blob: BlobHandle| match self.index.find(blob.kind, &blob.id)? {
             Some(place) => Ok((blob, place)),
             None => Err(Error::from(tresor_repo::Error::UnknownBlob { blob })),
         };
@@ -162,6 +164,11 @@ impl<'a, R: Right> Source<'a, R> {
             }
         }
     }
+}
+
+/// Adds a blob to a set; whether it was new. One that the source does not know is, whenever it comes.
+fn is_new(set: &Marks<'_>, kind: BlobKind, id: &BlobId) -> Result<bool> {
+    Ok(set.mark(kind, id)?.unwrap_or(true))
 }
 
 fn save<R: Right>(saver: &mut BlobSaver<'_>, found: &Found<'_>, source: &Repository<R>) -> Result<()> {

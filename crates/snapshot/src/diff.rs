@@ -232,18 +232,18 @@ impl<R: Right> Diff<'_, R> {
             sides.iter_mut().for_each(|side| blobs.iter().for_each(|blob| _ = side.remove(blob)));
         };
         for_each_common(self.repo, self.index, &self.common, &drop_common)?;
-        let count = |mut side: Side| {
+        let count = |mut side: Side| -> Result<_> {
             for blob in &side.blobs {
                 match blob.kind {
                     BlobKind::Data => side.counts.data_blobs += 1,
                     BlobKind::Tree => side.counts.tree_blobs += 1,
                 }
-                let length = self.index.plain_length(blob.kind, &blob.id);
+                let length = self.index.plain_length(blob.kind, &blob.id)?;
                 side.counts.bytes += u64::from(length.unwrap_or(0));
             }
-            side.counts
+            Ok(side.counts)
         };
-        Ok(DiffSummary { changed_files: self.changed_files, added: count(second), removed: count(first) })
+        Ok(DiffSummary { changed_files: self.changed_files, added: count(second)?, removed: count(first)? })
     }
 }
 

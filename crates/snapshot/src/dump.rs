@@ -78,14 +78,16 @@ fn path_is(path: &[u8], prefix: &[u8]) -> bool {
 /// A tree that cannot be loaded.
 pub fn packs<R: Right>(repo: &Repository<R>, index: &Index, found: &Found) -> Result<Vec<PackId>> {
     let mut packs = BTreeSet::new();
-    let mut add = |node: &Node| {
-        let ids = node.blobs().iter().filter(|_| node.kind == NodeKind::File);
-        packs.extend(ids.filter_map(|id| index.find(BlobKind::Data, id)).map(|place| place.pack));
+    let mut add = |node: &Node| -> Result<()> {
+        for id in node.blobs().iter().filter(|_| node.kind == NodeKind::File) {
+            packs.extend(index.find(BlobKind::Data, id)?.map(|place| place.pack));
+        }
+        Ok(())
     };
     match found {
-        Found::File(node) => add(node),
+        Found::File(node) => add(node)?,
         Found::Dir { tree, .. } => walk(repo, index, *tree, &mut |_: &[u8], node: &Node| {
-            add(node);
+            add(node)?;
             Ok::<_, Error>(Descend::Into)
         })?,
     }

@@ -26,8 +26,11 @@ pub struct Orphans {
 
 impl Orphans {
     /// How many trees the index names.
-    pub fn tree_count(index: &Index) -> u64 {
-        trees(index).len() as u64
+    ///
+    /// # Errors
+    /// That the index cannot be read.
+    pub fn tree_count(index: &Index) -> Result<u64> {
+        Ok(trees(index)?.len() as u64)
     }
 
     /// Reads every tree of the index once, by several threads.
@@ -37,7 +40,7 @@ impl Orphans {
     /// # Errors
     /// A tree that cannot be had just now; cancellation. Those that are damaged are part of the answer.
     pub fn find<R: Right>(repo: &Repository<R>, index: &Index, monitor: &dyn Monitor) -> Result<Orphans> {
-        let trees = trees(index);
+        let trees = trees(index)?;
         let (known, unreadable) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
             let mut below = Vec::new();
@@ -137,11 +140,11 @@ fn folder(name: String, tree: BlobId, time: Time) -> Node {
 }
 
 /// Every tree of the index once, sorted.
-fn trees(index: &Index) -> Vec<BlobId> {
-    let trees = index.iter().map(|(blob, _)| blob).filter(|blob| blob.kind == BlobKind::Tree);
-    let mut trees: Vec<BlobId> = trees.map(|blob| blob.id).collect();
+fn trees(index: &Index) -> Result<Vec<BlobId>> {
+    let trees = index.of_kind(BlobKind::Tree).map(|entry| Ok(entry?.0.id));
+    let mut trees: Vec<BlobId> = trees.collect::<Result<_>>()?;
     trees.dedup();
-    trees
+    Ok(trees)
 }
 
 #[cfg(test)]

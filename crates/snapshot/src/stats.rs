@@ -8,8 +8,8 @@ use crate::walk::{Descend, walk};
 use hashbrown::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use tresor_repo::handle::Right;
-use tresor_repo::index::Index;
-use tresor_repo::{BlobHandle, BlobId, BlobKind, Repository};
+use tresor_repo::index::{Index, Marks};
+use tresor_repo::{BlobId, BlobKind, Repository};
 
 /// Bytes that sealing adds to a blob: nonce and code.
 const SEALING: u64 = 32;
@@ -66,13 +66,13 @@ pub struct Counter<'a, R: Right> {
     contents: HashSet<BlobId>,
     /// The blobs met at each path.
     by_path: HashMap<Vec<u8>, HashSet<BlobId>>,
-    blobs: HashSet<BlobHandle>,
+    blobs: Marks<'a>,
 }
 
 impl<'a, R: Right> Counter<'a, R> {
     /// A count that begins.
     pub fn new(repo: &'a Repository<R>, index: &'a Index, mode: Mode) -> Self {
-        let (contents, by_path, blobs) = (HashSet::new(), HashMap::new(), HashSet::new());
+        let (contents, by_path, blobs) = (HashSet::new(), HashMap::new(), index.marks());
         Counter { repo, index, mode, stats: Stats::default(), contents, by_path, blobs }
     }
 
@@ -88,7 +88,7 @@ impl<'a, R: Right> Counter<'a, R> {
         let mut links = HashSet::new();
         let mut counted = Counted::default();
         walk(repo, index, tree, &mut |path: &[u8], node: &Node| {
-            counted.blobs += self.node(path, node, &mut links);
+            counted.blobs += self.node(path, node, &mut links)?;
             counted.files += 1;
             counted.bytes += size(node);
             progress(counted);
@@ -97,7 +97,7 @@ impl<'a, R: Right> Counter<'a, R> {
     }
 
     /// Counts a node; answers how many blobs were looked at.
-    fn node(&mut self, path: &[u8], node: &Node, links: &mut HashSet<(u64, u64)>) -> u64 {
+    fn node(&mut self, path: &[u8], node: &Node, links: &mut HashSet<(u64, u64)>) -> Result<u64> {
         match self.mode {
             Mode::RestoreSize => {
                 self.stats.total_file_count += 1;
@@ -107,45 +107,50 @@ impl<'a, R: Right> Counter<'a, R> {
             }
             Mode::FilesByContents | Mode::BlobsPerFile => {
                 if !self.contents.insert(content_id(node)) {
-                    return 0;
+                    return Ok(0);
                 }
                 if self.mode == Mode::BlobsPerFile {
-                    self.blobs_of(path, node);
-                    return node.blobs().len() as u64;
+                    self.blobs_of(path, node)?;
+                    return Ok(node.blobs().len() as u64);
                 }
                 self.stats.total_file_count += 1;
                 self.stats.total_size += size(node);
             }
             Mode::RawData => {}
         }
-        0
+        Ok(0)
     }
 
-    fn blobs_of(&mut self, path: &[u8], node: &Node) {
+    fn blobs_of(&mut self, path: &[u8], node: &Node) -> Result<()> {
         if node.blobs().is_empty() {
-            return;
+            return Ok(());
         }
         let met = self.by_path.entry_ref(path).or_default();
         self.stats.total_file_count += u64::from(met.is_empty());
         for blob in node.blobs().iter().filter(|blob| met.insert(**blob)) {
             self.stats.total_blob_count += 1;
-            let length = self.index.plain_length(BlobKind::Data, blob).unwrap_or(0);
+            let length = self.index.plain_length(BlobKind::Data, blob)?.unwrap_or(0);
             self.stats.total_size += u64::from(length);
         }
+        Ok(())
     }
 
     /// Counts the blobs that no snapshot before had.
     fn add_blobs(&mut self, root: BlobId, progress: &(dyn Fn(Counted) + Sync)) -> Result<()> {
-        let all = Mutex::new((&mut self.blobs, &mut self.stats));
+        let (met, stats) = (&self.blobs, Mutex::new(&mut self.stats));
         let index = self.index;
-        let add = |kind, ids: &[BlobId]| -> Vec<BlobId> {
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-            let (blobs, stats) = &mut *all;
-            let is_new = |id: &&BlobId| blobs.insert(BlobHandle { kind, id: **id });
-            let new: Vec<BlobId> = ids.iter().filter(is_new).copied().collect();
-            new.iter().for_each(|id| stats.blob(index, kind, id));
+        let add = |kind, ids: &[BlobId]| -> Result<Vec<BlobId>> {
+            let mut new = Vec::new();
+            for id in ids {
+                // One that the index does not know counts for nothing.
+                if met.mark(kind, id)?.unwrap_or(true) {
+                    new.push(*id);
+                }
+            }
+            let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+            new.iter().try_for_each(|id| stats.blob(index, kind, id))?;
             progress(Counted { files: 0, blobs: stats.total_blob_count, bytes: stats.total_size });
-            new
+            Ok(new)
         };
         let visit = |_: &BlobId, bytes: Result<&[u8]>| {
             let (mut data, mut trees) = (Vec::new(), Vec::new());
@@ -156,10 +161,10 @@ impl<'a, R: Right> Counter<'a, R> {
                 }
                 Ok::<(), crate::Error>(())
             })?;
-            add(BlobKind::Data, &data);
-            Ok(add(BlobKind::Tree, &trees))
+            add(BlobKind::Data, &data)?;
+            add(BlobKind::Tree, &trees)
         };
-        match add(BlobKind::Tree, &[root]).is_empty() {
+        match add(BlobKind::Tree, &[root])?.is_empty() {
             true => Ok(()),
             false => for_each_tree(self.repo, index, &[root], &visit, &|| ()),
         }
@@ -173,8 +178,8 @@ impl<'a, R: Right> Counter<'a, R> {
 
 impl Stats {
     /// Adds a blob with all of its copies, as they are stored.
-    fn blob(&mut self, index: &Index, kind: BlobKind, id: &BlobId) {
-        for place in index.copies(kind, id) {
+    fn blob(&mut self, index: &Index, kind: BlobKind, id: &BlobId) -> Result<()> {
+        for place in index.copies(kind, id)? {
             self.total_blob_count += 1;
             self.total_size += u64::from(place.length);
             let uncompressed = u64::from(place.plain_length()) + SEALING;
@@ -184,6 +189,7 @@ impl Stats {
                 self.compressed_plain_size += uncompressed;
             }
         }
+        Ok(())
     }
 }
 

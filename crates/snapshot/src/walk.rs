@@ -230,7 +230,9 @@ impl<R: Right> Walk<'_, R> {
             if let (NodeKind::Dir, Some(tree)) =
                 (&frame.tree.nodes[node].kind, frame.tree.nodes[node].subtree)
             {
-                let length = self.source.index.plain_length(BlobKind::Tree, &tree).unwrap_or(0);
+                // Whatever is wrong with the index, who loads the tree will hear of it.
+                let length =
+                    self.source.index.plain_length(BlobKind::Tree, &tree).ok().flatten().unwrap_or(0);
                 let bytes = u64::from(length);
                 if self.waiting + bytes > AHEAD_BYTES {
                     return;

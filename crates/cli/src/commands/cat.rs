@@ -118,9 +118,12 @@ fn tree<R: Right>(text: &str, session: &Session, repository: &Repository<R>) -> 
 
 fn blob<R: Right>(id: BlobId, session: &Session, repository: &Repository<R>) -> Result<Vec<u8>> {
     let index = session.load_index(repository)?;
-    let kind = [BlobKind::Data, BlobKind::Tree].into_iter().find(|kind| index.contains(*kind, &id));
-    let kind = kind.ok_or_else(|| Failure::fatal("blob not found"))?;
-    Ok(repository.load_blob(&index, kind, &id)?)
+    for kind in BlobKind::ALL {
+        if index.contains(kind, &id)? {
+            return Ok(repository.load_blob(&index, kind, &id)?);
+        }
+    }
+    Err(Failure::fatal("blob not found"))
 }
 
 /// A pack's bytes, even if they are not those its name promises: whoever asks may want to save what can be saved.

@@ -163,7 +163,7 @@ fn read_packs<R: Right>(
         return Ok(());
     }
     let filtered = !args.ids.is_empty() || !args.select.filter(session).is_empty();
-    let mut packs: HashSet<PackId> = index.packs().collect();
+    let mut packs: HashSet<PackId> = index.packs().map(|pack| Ok(pack?.0)).collect::<Result<_>>()?;
     if filtered {
         let used = used_packs(repository, index, snapshots)?;
         packs.retain(|pack| used.contains(pack));

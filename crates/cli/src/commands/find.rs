@@ -157,7 +157,7 @@ fn find_objects<R: Right>(
     }
     view.finish();
     if args.show_pack_id {
-        packs::show(session, index, &blobs, view.blobs(), &trees);
+        packs::show(session, index, &blobs, view.blobs(), &trees)?;
     }
     Ok(())
 }

@@ -66,7 +66,8 @@ fn print_used_packs<R: Right>(snapshot: &str, session: &Session, repository: &Re
 }
 
 fn print_blobs<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> {
-    for (blob, _) in session.load_index(repository)?.iter() {
+    for entry in session.load_index(repository)?.iter() {
+        let (blob, _) = entry?;
         object(session, blob.kind.word(), blob.id.to_string(), true);
     }
     Ok(())

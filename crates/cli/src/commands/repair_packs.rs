@@ -67,13 +67,11 @@ fn repair(
     let index = session.load_index(repository)?;
     ui.print("saving backup copies of pack files to current folder");
     let packs = packs.iter().map(|&pack| Ok(repository.look_at_pack(pack)?)).collect::<Result<Vec<_>>>()?;
-    if let Some(unknown) =
-        packs.iter().find(|damaged| damaged.size.is_none() && !index.contains_pack(&damaged.pack))
-    {
-        return Err(Failure::plain(format!(
-            "pack {} is not stored and no index file names it",
-            unknown.pack
-        )));
+    for damaged in packs.iter().filter(|damaged| damaged.size.is_none()) {
+        if !index.contains_pack(&damaged.pack)? {
+            let why = format!("pack {} is not stored and no index file names it", damaged.pack);
+            return Err(Failure::plain(why));
+        }
     }
     for damaged in &packs {
         match damaged.size {

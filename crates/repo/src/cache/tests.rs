@@ -33,10 +33,10 @@ fn copies(folder: &Path) -> usize {
 }
 
 #[test]
-fn snapshots_and_index_files_are_kept_on_save_and_on_load() {
+fn snapshots_are_kept_on_save_and_on_load() {
     let Setup { base: _base, inner, cache, cached } = setup();
     let content = vec![1; 100];
-    let (saved, loaded) = (file(FileKind::Snapshot, 1), file(FileKind::Index, 2));
+    let (saved, loaded) = (file(FileKind::Snapshot, 1), file(FileKind::Snapshot, 2));
     cached.save(saved, &Payload::from(&content[..])).unwrap();
     inner.save(loaded, &Payload::from(&content[..])).unwrap();
     let mut got = Vec::new();
@@ -47,7 +47,22 @@ fn snapshots_and_index_files_are_kept_on_save_and_on_load() {
         assert_eq!(got, content);
     }
     assert!(cached.load_whole(saved, 99, &mut got).is_err(), "the limit holds for copies too");
-    assert_eq!(copies(&cache.folder().join("snapshots")), 1);
+    assert_eq!(copies(&cache.folder().join("snapshots")), 2);
+}
+
+#[test]
+fn index_files_are_not_kept_but_the_copies_of_another_program_are_used() {
+    let Setup { base: _base, inner, cache, cached } = setup();
+    let (saved, loaded, copied) =
+        (file(FileKind::Index, 1), file(FileKind::Index, 2), file(FileKind::Index, 3));
+    let mut got = Vec::new();
+    cached.save(saved, &Payload::from(&[1; 100][..])).unwrap();
+    inner.save(loaded, &Payload::from(&[2; 100][..])).unwrap();
+    cached.load_whole(loaded, 1000, &mut got).unwrap();
+    assert_eq!(copies(&cache.folder().join("index")), 0);
+    cache.save_with(copied, |sink| sink(&[3; 100]));
+    cached.load_whole(copied, 1000, &mut got).unwrap();
+    assert_eq!(got, [3; 100]);
 }
 
 #[test]
@@ -75,14 +90,19 @@ fn packs_are_kept_only_when_they_hold_trees() {
 #[test]
 fn what_the_listing_lacks_is_dropped() {
     let Setup { base: _base, inner, cache, cached } = setup();
-    for n in 1..=3 {
-        cached.save(file(FileKind::Index, n), &Payload::from(&[n; 64][..])).unwrap();
+    for (kind, folder) in [(FileKind::Snapshot, "snapshots"), (FileKind::Index, "index")] {
+        let copies = || copies(&cache.folder().join(folder));
+        for n in 1..=3 {
+            inner.save(file(kind, n), &Payload::from(&[n; 64][..])).unwrap();
+            cache.save_with(file(kind, n), |sink| sink(&[n; 64]));
+        }
+        inner.remove(file(kind, 2)).unwrap();
+        assert_eq!(copies(), 3);
+        cached.list(kind, &mut |_| Ok(())).unwrap();
+        assert_eq!(copies(), 2);
+        cached.remove(file(kind, 1)).unwrap();
+        assert_eq!(copies(), 1);
     }
-    inner.remove(file(FileKind::Index, 2)).unwrap();
-    cached.list(FileKind::Index, &mut |_| Ok(())).unwrap();
-    assert_eq!(copies(&cache.folder().join("index")), 2);
-    cached.remove(file(FileKind::Index, 1)).unwrap();
-    assert_eq!(copies(&cache.folder().join("index")), 1);
 }
 
 #[test]
@@ -114,11 +134,11 @@ fn a_cache_that_cannot_be_written_is_only_a_miss() {
     let Setup { base: _base, inner, cache, cached } = setup();
     std::fs::remove_dir_all(cache.folder()).unwrap();
     std::fs::write(cache.folder(), b"in the way").unwrap();
-    let index = file(FileKind::Index, 1);
-    cached.save(index, &Payload::from(&[1; 64][..])).unwrap();
+    let snapshot = file(FileKind::Snapshot, 1);
+    cached.save(snapshot, &Payload::from(&[1; 64][..])).unwrap();
     let mut got = Vec::new();
-    cached.load_whole(index, 1000, &mut got).unwrap();
-    assert_eq!(inner.stat(index).unwrap(), 64);
+    cached.load_whole(snapshot, 1000, &mut got).unwrap();
+    assert_eq!(inner.stat(snapshot).unwrap(), 64);
 }
 
 #[test]

@@ -1,10 +1,17 @@
 //! The index grouped by pack.
 
 use crate::blob::{BlobHandle, BlobKind};
+use crate::crypto::Key;
+use crate::error::Result;
 use crate::id::{BlobId, PackId};
-use crate::index::columns::Spot;
+use crate::index::blocks::{self, BlocksWriter, Home};
+use crate::index::merged::Blobs;
+use crate::index::row::number_at;
+use crate::index::sort::Sorter;
+use crate::index::table::{Table, TableWriter};
 use crate::index::{Index, Place};
 use crate::pack::header::{FRAME, entry_size};
+use std::sync::Arc;
 
 /// What the index says of one pack as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,77 +29,133 @@ impl PackTotals {
     }
 }
 
-/// The entries of each pack in order of offset: 4 bytes a blob beside the index.
-pub struct ByPack<'a> {
+/// The totals of all packs: 16 bytes for each.
+pub struct Totals<'a> {
     index: &'a Index,
-    /// Positions, data blobs before tree blobs, sorted by pack and offset.
-    positions: Vec<u32>,
-    /// Where each pack's positions begin, and the end of the last.
-    starts: Vec<u32>,
+    /// By slot.
+    totals: Vec<PackTotals>,
 }
 
+impl Totals<'_> {
+    /// The totals of the pack of a slot.
+    pub(crate) fn of(&self, slot: u64) -> PackTotals {
+        self.totals[slot as usize]
+    }
+
+    /// How many packs there are at most.
+    pub fn len(&self) -> u64 {
+        self.totals.len() as u64
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.totals.is_empty()
+    }
+
+    /// Every pack and its totals, sorted by id.
+    pub fn iter(&self) -> impl Iterator<Item = Result<(PackId, PackTotals)>> + '_ {
+        self.index.packs().map(|pack| pack.map(|(pack, slot)| (pack, self.of(slot))))
+    }
+}
+
+/// The entries of each pack in order of offset, in a temporary file of 54 bytes a blob.
+pub struct ByPack<'a> {
+    index: &'a Index,
+    /// Slot, offset, kind, id, length and uncompressed length.
+    table: Option<Table>,
+}
+
+/// The length of a record of [`ByPack`].
+const RECORD: usize = 8 + 4 + 1 + 32 + 4 + 4;
+/// Bytes of records that are held in memory while they are sorted.
+const MEMORY: usize = 24 << 20;
+
 impl Index {
-    /// Totals of every pack, in the order of [`Index::packs`].
-    pub fn pack_totals(&self) -> impl Iterator<Item = (PackId, PackTotals)> + '_ {
-        let mut totals = vec![PackTotals { size: FRAME as u64, blobs: [0; 2] }; self.packs.len()];
-        for kind in BlobKind::ALL {
-            for (_, spot) in self.of(kind).iter() {
-                let total = &mut totals[spot.pack as usize];
+    /// Totals of every pack; costs a pass over the index.
+    ///
+    /// # Errors
+    /// As those of every answer.
+    pub fn pack_totals(&self) -> Result<Totals<'_>> {
+        let mut totals = vec![PackTotals { size: FRAME as u64, blobs: [0; 2] }; self.slots as usize];
+        let mut blobs = Blobs::new(self)?;
+        while let Some(blob) = blobs.next()? {
+            for (slot, spot) in blob.spots {
+                let total = &mut totals[*slot as usize];
                 total.size += u64::from(spot.length) + entry_size(spot.uncompressed_length) as u64;
-                total.blobs[kind as usize] += 1;
+                total.blobs[blob.blob.kind as usize] += 1;
             }
         }
-        self.packs().zip(totals)
+        Ok(Totals { index: self, totals })
     }
 
-    /// Groups the entries by pack; costs one pass over the index and a sort within each pack.
-    pub fn by_pack(&self) -> ByPack<'_> {
-        let mut starts = vec![0u32; self.packs.len() + 1];
-        for position in 0..self.len() {
-            starts[self.spot(position as u32).pack as usize + 1] += 1;
+    /// Groups the entries by pack; costs a pass over the index and a sort.
+    ///
+    /// # Errors
+    /// As those of every answer; and those of a temporary file.
+    pub fn by_pack(&self) -> Result<ByPack<'_>> {
+        if self.is_empty() {
+            return Ok(ByPack { index: self, table: None });
         }
-        for pack in 1..starts.len() {
-            starts[pack] += starts[pack - 1];
+        let (mut sorter, mut blobs) =
+            (Sorter::<RECORD>::new(MEMORY, self.scratch.clone()), Blobs::new(self)?);
+        while let Some(blob) = blobs.next()? {
+            for (slot, spot) in blob.spots {
+                let mut record = [0; RECORD];
+                record[..8].copy_from_slice(&slot.to_be_bytes());
+                record[8..12].copy_from_slice(&spot.offset.to_be_bytes());
+                record[12] = blob.blob.kind as u8;
+                record[13..45].copy_from_slice(blob.blob.id.as_bytes());
+                record[45..49].copy_from_slice(&spot.length.to_be_bytes());
+                record[49..].copy_from_slice(&spot.uncompressed_length.to_be_bytes());
+                sorter.push(record)?;
+            }
         }
-        let mut next = starts.clone();
-        let mut positions = vec![0u32; self.len()];
-        for position in 0..self.len() as u32 {
-            let at = &mut next[self.spot(position).pack as usize];
-            positions[*at as usize] = position;
-            *at += 1;
+        let mut sorted = sorter.finish()?;
+        let home = Home::Unnamed(self.scratch.clone());
+        let mut written = BlocksWriter::new(Arc::new(Key::random()?), home)?;
+        let mut table = TableWriter::new(&mut written, RECORD);
+        while let Some(record) = sorted.next()? {
+            table.push(&record)?;
         }
-        for bounds in starts.windows(2) {
-            positions[bounds[0] as usize..bounds[1] as usize]
-                .sort_unstable_by_key(|&position| (self.spot(position).offset, position));
-        }
-        ByPack { index: self, positions, starts }
-    }
-
-    fn spot(&self, position: u32) -> &Spot {
-        self.row(position).1
-    }
-
-    /// The entry at a position among all data and then all tree blobs.
-    fn row(&self, position: u32) -> (BlobKind, &Spot, &[u8; 32]) {
-        let (position, data) = (position as usize, self.of(BlobKind::Data));
-        let (kind, (id, spot)) = match position.checked_sub(data.len()) {
-            None => (BlobKind::Data, data.row(position)),
-            Some(position) => (BlobKind::Tree, self.of(BlobKind::Tree).row(position)),
-        };
-        (kind, spot, id)
+        let outline = table.finish()?;
+        let written = Arc::new(written.finish(blocks::cache())?);
+        Ok(ByPack { index: self, table: Some(Table::open(&written, outline)?) })
     }
 }
 
 impl ByPack<'_> {
     /// The blobs of a pack in order of offset; none if no index file names it.
-    pub fn blobs(&self, pack: &PackId) -> impl ExactSizeIterator<Item = (BlobHandle, Place)> + '_ {
-        let bounds = match self.index.pack_number(pack) {
-            Some(number) => self.starts[number] as usize..self.starts[number + 1] as usize,
-            None => 0..0,
+    ///
+    /// # Errors
+    /// As those of every answer of the index.
+    pub fn blobs(&self, pack: &PackId) -> Result<Vec<(BlobHandle, Place)>> {
+        let (Some(table), Some(slot)) = (&self.table, self.index.slot_of(pack)?) else {
+            return Ok(Vec::new());
         };
-        self.positions[bounds].iter().map(|&position| {
-            let (kind, spot, id) = self.index.row(position);
-            (BlobHandle { kind, id: BlobId::from_bytes(*id) }, self.index.place(spot))
-        })
+        let others = self.index.other_slots()?;
+        let slot = *others.get(&slot).unwrap_or(&slot);
+        let (mut position, mut blobs) = (table.lower_bound(&slot.to_be_bytes())?, Vec::new());
+        while position < table.len() {
+            let (of, blob, place) = table.get(position, |record| read(record, *pack))?;
+            if of != slot {
+                break;
+            }
+            blobs.push((blob, place));
+            position += 1;
+        }
+        Ok(blobs)
     }
+}
+
+/// The slot and the entry in a record.
+fn read(record: &[u8], pack: PackId) -> (u64, BlobHandle, Place) {
+    let slot = u64::from_be_bytes(*record.first_chunk().expect("a record begins with the slot"));
+    let kind = BlobKind::ALL[usize::from(record[12] & 1)];
+    let id = BlobId::from_bytes(*record[13..].first_chunk().expect("a record holds an id"));
+    let (offset, length) = (number_at(record, 8), number_at(record, 45));
+    (
+        slot,
+        BlobHandle { kind, id },
+        Place { pack, offset, length, uncompressed_length: number_at(record, 49) },
+    )
 }

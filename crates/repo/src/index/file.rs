@@ -5,12 +5,11 @@
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::id::{BlobId, PackId};
-use crate::index::columns::{Row, Spot};
+use crate::index::row::{Row, Spot};
 use crate::pack::Entry;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
@@ -26,6 +25,11 @@ impl IndexFile {
     /// The packs it names, in its order.
     pub(crate) fn packs(&self) -> impl Iterator<Item = PackId> + '_ {
         self.packs.iter().copied()
+    }
+
+    /// The rows of a kind, pack after pack; their packs are positions in the file's list.
+    pub(super) fn rows(&self, kind: BlobKind) -> &[Row] {
+        &self.rows[kind as usize]
     }
 
     /// The entries of the pack at this position in its list, in order of offset.
@@ -47,12 +51,6 @@ impl IndexFile {
             length: spot.length,
             uncompressed_length: spot.uncompressed_length,
         })
-    }
-
-    /// What it says of the pack at this position in its list.
-    pub(crate) fn said_of(&self, number: usize) -> BTreeSet<(BlobHandle, u32, u32, u32)> {
-        let said = |entry: Entry| (entry.blob, entry.offset, entry.length, entry.uncompressed_length);
-        BlobKind::ALL.into_iter().flat_map(|kind| self.rows_of(kind, number)).map(said).collect()
     }
 }
 

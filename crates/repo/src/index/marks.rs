@@ -1,62 +1,62 @@
 //! A set of blobs that an index knows: a bit for each entry, set from several threads.
 
 use crate::blob::{BlobHandle, BlobKind};
+use crate::error::Result;
 use crate::id::BlobId;
-use crate::index::columns::Spot;
-use crate::index::{Index, Place};
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::index::bits::Bits;
+use crate::index::merged::{Blob, Blobs};
+use crate::index::{Index, Spot};
 
 /// A set of blobs that an index knows; 1/8 byte for each entry, whatever it holds.
+///
+/// Every answer is an error where the index cannot answer.
 pub struct Marks<'a> {
     index: &'a Index,
-    /// For each row among all data and then all tree blobs a bit; of copies, the first stands for all.
-    bits: Vec<AtomicU64>,
-}
-
-/// What the index says of one blob: all of its copies.
-pub(crate) struct Copies<'a> {
-    pub(crate) blob: BlobHandle,
-    pub(crate) is_marked: bool,
-    index: &'a Index,
-    spots: &'a [Spot],
+    /// Of copies, the first row stands for all.
+    rows: Bits,
 }
 
 impl Index {
     /// An empty set of this index's blobs.
     pub fn marks(&self) -> Marks<'_> {
-        let words = self.len().div_ceil(64);
-        Marks { index: self, bits: std::iter::repeat_with(AtomicU64::default).take(words).collect() }
+        Marks { index: self, rows: Bits::new(self.rows) }
     }
 }
 
 impl<'a> Marks<'a> {
     /// Adds a blob; says whether it was new, or nothing if the index does not know it.
-    pub fn mark(&self, kind: BlobKind, id: &BlobId) -> Option<bool> {
-        let (word, bit) = self.position(kind, id)?;
-        Some(word.fetch_or(bit, Ordering::Relaxed) & bit == 0)
+    pub fn mark(&self, kind: BlobKind, id: &BlobId) -> Result<Option<bool>> {
+        Ok(self.index.first_row(kind, id)?.map(|row| self.rows.insert(row)))
     }
 
     /// Takes a blob out; says whether it was in.
-    pub fn take(&self, kind: BlobKind, id: &BlobId) -> bool {
-        match self.position(kind, id) {
-            Some((word, bit)) => word.fetch_and(!bit, Ordering::Relaxed) & bit != 0,
-            None => false,
-        }
+    pub fn take(&self, kind: BlobKind, id: &BlobId) -> Result<bool> {
+        Ok(self.index.first_row(kind, id)?.is_some_and(|row| self.rows.remove(row)))
     }
 
     /// Whether the blob is in.
-    pub fn contains(&self, kind: BlobKind, id: &BlobId) -> bool {
-        self.position(kind, id).is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+    pub fn contains(&self, kind: BlobKind, id: &BlobId) -> Result<bool> {
+        Ok(self.index.first_row(kind, id)?.is_some_and(|row| self.rows.contains(row)))
     }
 
     /// How many blobs are in.
     pub fn len(&self) -> u64 {
-        self.bits.iter().map(|word| u64::from(word.load(Ordering::Relaxed).count_ones())).sum()
+        self.rows.count()
     }
 
     /// Whether no blob is in.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes all blobs out.
+    pub fn clear(&mut self) {
+        self.rows = Bits::new(self.index.rows);
+    }
+
+    /// The numbers of the rows that stand for the blobs.
+    pub(super) fn rows(&self) -> &Bits {
+        &self.rows
     }
 
     /// The index whose blobs these are.
@@ -65,48 +65,49 @@ impl<'a> Marks<'a> {
     }
 
     /// Every blob of the index with all of its copies, sorted by kind and id.
-    pub(crate) fn blobs(&self) -> impl Iterator<Item = Copies<'a>> + '_ {
-        let index = self.index;
-        BlobKind::ALL.into_iter().flat_map(move |kind| {
-            let columns = index.of(kind);
-            let mut next = 0;
-            std::iter::from_fn(move || {
-                let first = next;
-                let (id, _) = (first < columns.len()).then(|| columns.row(first))?;
-                next += 1;
-                while next < columns.len() && columns.row(next).0 == id {
-                    next += 1;
-                }
-                let (word, bit) = self.bit(kind, first);
-                Some(Copies {
-                    blob: BlobHandle { kind, id: BlobId::from_bytes(*id) },
-                    is_marked: word.load(Ordering::Relaxed) & bit != 0,
-                    index,
-                    spots: columns.spots(first..next),
-                })
-            })
-        })
+    pub(crate) fn blobs(&self) -> Result<MarkedBlobs<'a, '_>> {
+        Ok(MarkedBlobs { rows: &self.rows, blobs: Blobs::new(self.index)? })
     }
+}
 
-    fn position(&self, kind: BlobKind, id: &BlobId) -> Option<(&AtomicU64, u64)> {
-        let rows = self.index.of(kind).find(id.as_bytes());
-        (!rows.is_empty()).then(|| self.bit(kind, rows.start))
-    }
+/// Goes through the blobs of an index.
+pub(crate) struct MarkedBlobs<'a, 'm> {
+    rows: &'m Bits,
+    blobs: Blobs<'a>,
+}
 
-    fn bit(&self, kind: BlobKind, row: usize) -> (&AtomicU64, u64) {
-        let before = match kind {
-            BlobKind::Data => 0,
-            BlobKind::Tree => self.index.of(BlobKind::Data).len(),
-        };
-        let position = before + row;
-        (&self.bits[position / 64], 1 << (position % 64))
+/// What the index says of one blob: all of its copies.
+pub(crate) struct Copies<'b> {
+    pub(crate) blob: BlobHandle,
+    /// Whether it is in the set.
+    pub(crate) is_marked: bool,
+    /// Where each copy lies in the pack of which slot, in the order of the packs' ids. The spots' own packs mean nothing.
+    pub(crate) places: &'b [(u64, Spot)],
+    row: u64,
+    rows: &'b Bits,
+}
+
+impl MarkedBlobs<'_, '_> {
+    /// The next blob.
+    ///
+    /// # Errors
+    /// As those of every answer of the index.
+    pub(crate) fn next(&mut self) -> Result<Option<Copies<'_>>> {
+        let rows = self.rows;
+        Ok(self.blobs.next()?.map(|Blob { blob, row, spots }| Copies {
+            blob,
+            is_marked: rows.contains(row),
+            places: spots,
+            row,
+            rows,
+        }))
     }
 }
 
 impl Copies<'_> {
-    /// Where each copy lies, and the number of its pack in the order of [`Index::packs`].
-    pub(crate) fn places(&self) -> impl ExactSizeIterator<Item = (usize, Place)> + '_ {
-        self.spots.iter().map(|spot| (spot.pack as usize, self.index.place(spot)))
+    /// Takes the blob out of the set.
+    pub(crate) fn unmark(&self) {
+        self.rows.remove(self.row);
     }
 }
 
@@ -154,16 +155,19 @@ mod tests {
             for blob in marked.iter().map(|number| blob(*number)) {
                 let is_known = copies.contains_key(&blob);
                 let is_new = is_known && expect.insert(blob);
-                prop_assert_eq!(marks.mark(blob.kind, &blob.id), is_known.then_some(is_new));
+                prop_assert_eq!(marks.mark(blob.kind, &blob.id).unwrap(), is_known.then_some(is_new));
             }
-            let listed: BTreeMap<_, _> = marks.blobs().map(|copies| (copies.blob, copies.places().len())).collect();
+            let (mut listed, mut blobs) = (BTreeMap::new(), marks.blobs().unwrap());
+            while let Some(copies) = blobs.next().unwrap() {
+                listed.insert(copies.blob, copies.places.len());
+                prop_assert_eq!(copies.is_marked, expect.contains(&copies.blob));
+            }
             prop_assert_eq!(listed, copies);
-            prop_assert!(marks.blobs().all(|copies| copies.is_marked == expect.contains(&copies.blob)));
             prop_assert_eq!(marks.len(), expect.len() as u64);
             for blob in (0..=255).map(blob) {
-                prop_assert_eq!(marks.contains(blob.kind, &blob.id), expect.contains(&blob));
-                prop_assert_eq!(marks.take(blob.kind, &blob.id), expect.contains(&blob));
-                prop_assert!(!marks.contains(blob.kind, &blob.id));
+                prop_assert_eq!(marks.contains(blob.kind, &blob.id).unwrap(), expect.contains(&blob));
+                prop_assert_eq!(marks.take(blob.kind, &blob.id).unwrap(), expect.contains(&blob));
+                prop_assert!(!marks.contains(blob.kind, &blob.id).unwrap());
             }
         }
     }

@@ -1,103 +1,138 @@
-//! Merge what all index files say into one index.
+//! Merge several runs into one, without what is masked in them.
 
 use crate::blob::BlobKind;
-use crate::id::{IndexId, PackId};
-use crate::index::Index;
-use crate::index::columns::{Columns, Row};
-use crate::index::file::IndexFile;
-use hashbrown::HashMap;
+use crate::crypto::Key;
+use crate::error::{Error, Result};
+use crate::id::IndexId;
+use crate::index::blocks::{BlockCache, Home};
+use crate::index::row::{Row, number_at};
+use crate::index::run::{PACK, Run, RunWriter};
+use crate::index::table::Scan;
+use std::sync::Arc;
 
-/// There are more entries than an index can number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the index has more than 4294967295 entries")]
-pub(crate) struct TooMany;
-
-/// Merges index files, in any order: entries said twice are kept once, different ones all.
+/// The run that says what `runs` say, as far as the index files that say it are among `listed`, which is sorted.
+///
+/// Cost: all of them are read once. Memory: 4 bytes for each pack.
 ///
 /// # Errors
-/// From 2³² entries on.
-pub(crate) fn merge(files: Vec<(IndexId, IndexFile)>) -> Result<Index, TooMany> {
-    let (ids, files): (Vec<IndexId>, Vec<IndexFile>) = files.into_iter().unzip();
-    let entries = files.iter().flat_map(|file| &file.rows).map(|rows| rows.len() as u64).sum::<u64>();
-    u32::try_from(entries).map_err(|_| TooMany)?;
-    let packs = all_packs(&files);
-    let numbers: HashMap<PackId, u32> = packs.iter().copied().zip(0..).collect();
-    let mut parts: [Vec<Vec<Row>>; 2] = Default::default();
-    for mut file in files {
-        for kind in BlobKind::ALL {
-            let mut rows = std::mem::take(&mut file.rows[kind as usize]);
-            for row in &mut rows {
-                row.spot.pack = numbers[&file.packs[row.spot.pack as usize]];
-            }
-            parts[kind as usize].push(rows);
+/// Those of reading them, and of writing.
+pub(super) fn merge(
+    runs: &[Arc<Run>],
+    listed: &[IndexId],
+    key: Arc<Key>,
+    home: Home,
+    cache: Arc<BlockCache>,
+) -> Result<Run> {
+    let mut sources: Vec<IndexId> = runs.iter().flat_map(|run| run.sources()).copied().collect();
+    sources.retain(|source| listed.binary_search(source).is_ok());
+    sources.sort_unstable();
+    sources.dedup();
+    let mut writer = RunWriter::new(key, home)?;
+    let numbers = merge_packs(&mut writer, runs, &sources)?;
+    for kind in BlobKind::ALL {
+        let mut inputs = Vec::new();
+        for (run, numbers) in runs.iter().zip(&numbers) {
+            inputs.push(Rows::new(run.rows(kind).scan(0), numbers)?);
         }
+        let at_most = runs.iter().map(|run| run.rows(kind).len()).sum();
+        writer.rows(at_most, || {
+            let least = inputs.iter_mut().filter(|rows| rows.head.is_some()).min_by_key(|rows| rows.head);
+            least.map_or(Ok(None), Rows::take)
+        })?;
     }
-    Ok(Index { columns: parts.map(Columns::build), packs, files: ids })
+    writer.finish(&sources, cache)
 }
 
-fn all_packs(files: &[IndexFile]) -> Vec<PackId> {
-    let mut packs: Vec<PackId> = files.iter().flat_map(|file| &file.packs).copied().collect();
-    packs.sort_unstable();
-    packs.dedup();
-    packs
+/// A masked pack has this number.
+const NONE: u32 = u32::MAX;
+
+/// Writes the packs; answers with the new number of each run's packs.
+fn merge_packs(writer: &mut RunWriter, runs: &[Arc<Run>], sources: &[IndexId]) -> Result<Vec<Vec<u32>>> {
+    let mut numbers: Vec<Vec<u32>> = runs.iter().map(|run| vec![NONE; run.packs().len() as usize]).collect();
+    let mut inputs = Vec::new();
+    for run in runs {
+        inputs.push(Packs::new(run, sources)?);
+    }
+    let (mut written, mut before) = (0u32, None);
+    writer.packs(|| {
+        loop {
+            let least = inputs.iter_mut().zip(&mut numbers).filter(|(packs, _)| packs.head.is_some());
+            let Some((packs, numbers)) = least.min_by_key(|(packs, _)| packs.head) else { return Ok(None) };
+            let Some((pack, number)) = packs.take()? else { return Ok(None) };
+            let is_new = before != Some(pack);
+            written = written.checked_add(u32::from(is_new)).ok_or_else(too_many)?;
+            numbers[number as usize] = written - 1;
+            before = Some(pack);
+            if is_new {
+                return Ok(Some(pack));
+            }
+        }
+    })?;
+    Ok(numbers)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::blob::BlobHandle;
-    use crate::id::BlobId;
-    use crate::index::file::{decode, encode};
-    use crate::pack::Entry;
+fn too_many() -> Error {
+    Error::Refused("the index names more than 4294967295 packs".into())
+}
 
-    fn pack_id(n: u8) -> PackId {
-        PackId::from_bytes([n; 32])
+/// The packs of a run that are not masked, with the new numbers of their sources.
+struct Packs<'r> {
+    run: &'r Run,
+    scan: Scan,
+    /// Of each source of the run.
+    sources: Vec<u32>,
+    head: Option<([u8; PACK], u64)>,
+}
+
+impl<'r> Packs<'r> {
+    fn new(run: &'r Run, sources: &[IndexId]) -> Result<Self> {
+        let number = |source| sources.binary_search(source).map_or(NONE, |number| number as u32);
+        let sources = run.sources().iter().map(number).collect();
+        let mut packs = Packs { run, scan: run.packs().scan(0), sources, head: None };
+        packs.take()?;
+        Ok(packs)
     }
 
-    fn entry(kind: BlobKind, n: u8, offset: u32) -> Entry {
-        let blob = BlobHandle { kind, id: BlobId::from_bytes([n; 32]) };
-        Entry { blob, offset, length: 40, uncompressed_length: u32::from(n % 2) }
+    /// The pack at the head, and its number in the run.
+    fn take(&mut self) -> Result<Option<([u8; PACK], u64)>> {
+        let taken = self.head.take();
+        while let Some((number, record)) = self.scan.next()? {
+            if !self.run.is_masked(number as u32) {
+                let mut pack: [u8; PACK] = *record.first_chunk().expect("a pack's record");
+                let source = self.sources[number_at(&pack, 32) as usize];
+                pack[32..].copy_from_slice(&source.to_be_bytes());
+                self.head = Some((pack, number));
+                break;
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// The rows of a run that are not masked, with the new numbers of their packs.
+struct Rows<'r> {
+    scan: Scan,
+    numbers: &'r [u32],
+    head: Option<Row>,
+}
+
+impl<'r> Rows<'r> {
+    fn new(scan: Scan, numbers: &'r [u32]) -> Result<Self> {
+        let mut rows = Rows { scan, numbers, head: None };
+        rows.take()?;
+        Ok(rows)
     }
 
-    fn index(files: &[&[(PackId, Vec<Entry>)]]) -> Index {
-        let read = |packs: &&[(PackId, Vec<Entry>)]| {
-            let mut json = Vec::new();
-            encode(packs, &mut json);
-            (IndexId::from_bytes([0; 32]), decode(&json, 2).unwrap())
-        };
-        merge(files.iter().map(read).collect()).unwrap()
-    }
-
-    #[test]
-    fn copies_are_kept_and_repetitions_are_not() {
-        let first = (pack_id(9), vec![entry(BlobKind::Data, 3, 0), entry(BlobKind::Data, 2, 40)]);
-        let other = (pack_id(4), vec![entry(BlobKind::Data, 3, 0)]);
-        let contradicting = (pack_id(4), vec![entry(BlobKind::Data, 3, 8)]);
-        let tree = (pack_id(5), vec![entry(BlobKind::Tree, 3, 0)]);
-        let index = index(&[&[first.clone(), other, tree], &[first, contradicting]]);
-        assert_eq!(index.len(), 5);
-        let three = BlobId::from_bytes([3; 32]);
-        let copies: Vec<_> =
-            index.copies(BlobKind::Data, &three).map(|place| (place.pack, place.offset)).collect();
-        assert_eq!(copies, [(pack_id(4), 0), (pack_id(4), 8), (pack_id(9), 0)]);
-        assert_eq!(index.copies(BlobKind::Tree, &three).count(), 1);
-        assert!(!index.contains(BlobKind::Tree, &BlobId::from_bytes([2; 32])));
-        assert!(index.packs().eq([4, 5, 9].map(pack_id)));
-        assert_eq!(index.plain_length(BlobKind::Data, &BlobId::from_bytes([2; 32])), Some(8));
-    }
-
-    #[test]
-    fn packs_have_their_blobs_in_order_and_their_totals() {
-        let entries =
-            vec![entry(BlobKind::Data, 7, 0), entry(BlobKind::Tree, 1, 40), entry(BlobKind::Data, 4, 80)];
-        let alone = vec![entry(BlobKind::Tree, 8, 0)];
-        let index = index(&[&[(pack_id(2), entries.clone()), (pack_id(1), alone), (pack_id(3), vec![])]]);
-        let by_pack = index.by_pack();
-        let listed: Vec<Entry> = by_pack.blobs(&pack_id(2)).map(|(blob, place)| place.entry(blob)).collect();
-        assert_eq!(listed, entries);
-        assert_eq!(by_pack.blobs(&pack_id(3)).len(), 0);
-        assert_eq!(by_pack.blobs(&pack_id(77)).len(), 0);
-        let totals: Vec<_> = index.pack_totals().map(|(_, total)| (total.size, total.is_mixed())).collect();
-        assert_eq!(totals, [(40 + 37 + 36, false), (120 + 41 + 41 + 37 + 36, true), (36, false)]);
+    fn take(&mut self) -> Result<Option<Row>> {
+        let taken = self.head.take();
+        while let Some((_, record)) = self.scan.next()? {
+            let mut row = Row::from_bytes(record);
+            row.spot.pack = self.numbers[row.spot.pack as usize];
+            if row.spot.pack != NONE {
+                self.head = Some(row);
+                break;
+            }
+        }
+        Ok(taken)
     }
 }

@@ -1,26 +1,51 @@
 //! The index: which blob is in which pack, where, and how long.
 //!
-//! [`Index`] answers; it is merged by `merge` from what `file` reads out of index files, and lies in the
-//! sorted `columns`. [`ByPack`] is the same, grouped by pack. `pending` collects the packs of an upload for
-//! the next index file. Nothing outside of this folder knows how entries are kept.
+//! [`Index`] answers. It is a few runs (`run`): sorted tables of what index files say, in sealed blocks on disk
+//! (`blocks`, `table`), so that nothing of the repository's size is held in memory. `assemble` keeps runs in the
+//! local cache and makes those that lack: `gather` from index files (`file`), `merge` from other runs, both with
+//! `sort`. [`Marks`] is a set of an index's blobs, [`ByPack`] the same entries grouped by pack. `pending` collects
+//! the packs of an upload for the next index file. Nothing outside of this folder knows how entries are kept.
 
-mod by_pack;
-mod columns;
-mod marks;
+mod row;
+mod bits;
+mod blocks;
+mod table;
+pub(crate) mod sort;
 pub(crate) mod file;
-pub(crate) mod merge;
+mod filter;
+mod run;
+mod gather;
+mod merge;
+pub(crate) mod assemble;
+mod merged;
+mod repeated;
+mod by_pack;
+mod marks;
+mod later;
 pub(crate) mod pending;
 
-pub use by_pack::{ByPack, PackTotals};
+pub(crate) use bits::Bits;
+pub use by_pack::{ByPack, PackTotals, Totals};
+pub use later::MarkLater;
+pub(crate) use marks::Copies;
 pub use marks::Marks;
+pub(crate) use repeated::RepeatedPack;
+use row::Row;
+pub(crate) use row::Spot;
 
 use crate::blob::{BlobHandle, BlobKind};
+use crate::error::{Error, Result};
 use crate::id::{BlobId, IndexId, PackId};
 use crate::pack::Entry;
-use columns::{Columns, Spot};
+use hashbrown::HashMap;
+use merged::{Merged, What};
+use run::Run;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Where a copy of a blob lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// In which pack.
     pub pack: PackId,
@@ -56,95 +81,328 @@ impl Entry {
     }
 }
 
-/// Every blob of the repository and where its copies lie; built from all index files, then unchanging.
+/// Every blob of the repository and where its copies lie, as index files say; it never changes.
 ///
-/// Sorted columns: 48 bytes a blob and 32 a pack; the first bits of an id lead to the few ids beside it.
-/// Index files are believed: a place may be wrong, and who loads from it verifies what comes.
+/// On disk 49 bytes a blob and 37 a pack; in memory 16 MiB of blocks at most, and some bytes for every thousand
+/// blobs. A look-up reads two blocks of 4 KiB or finds them in memory. Every block is authenticated when it is read;
+/// one that is not as it was written has its run built again from the index files. These are believed: a place may
+/// be wrong, and who loads from it verifies what comes.
+///
+/// A pack has a *slot*, a number below [`slots`](Index::slots), by which tables of packs are kept.
+///
+/// Every answer is an error if a run cannot be read, nor built again.
 #[derive(Default)]
 pub struct Index {
-    /// One for each kind, in the order of [`BlobKind::ALL`].
-    columns: [Columns; 2],
-    /// Sorted; places refer to positions.
-    packs: Vec<PackId>,
+    members: Vec<Member>,
     /// Sorted.
     files: Vec<IndexId>,
+    /// Rows of all members.
+    rows: u64,
+    slots: u64,
+    /// Slots of packs that have another slot, which counts: known once somebody has asked.
+    other_slots: Mutex<Option<Arc<HashMap<u64, u64>>>>,
+    /// For temporary files.
+    scratch: PathBuf,
+    rebuild: Option<Box<dyn Rebuild>>,
+}
+
+/// A run, and which numbers its rows and packs have in the index.
+struct Member {
+    run: RwLock<Arc<Run>>,
+    /// For each kind.
+    first_row: [u64; 2],
+    first_slot: u64,
+}
+
+/// Builds runs again.
+pub(crate) trait Rebuild: Send + Sync {
+    /// The run of exactly these index files, kept in the place of the one at `bad`.
+    fn rebuild(&self, sources: &[IndexId], bad: Option<&std::path::Path>) -> Result<assemble::Rebuilt>;
 }
 
 impl Index {
-    /// The index files that were merged, sorted.
+    /// The index of these runs, which say what the index files `files` say.
+    fn of_runs(runs: Vec<Arc<Run>>, files: Vec<IndexId>, scratch: PathBuf) -> Index {
+        let mut index = Index { files, scratch, ..Index::default() };
+        for run in runs {
+            let mut first_row = [0; 2];
+            for kind in BlobKind::ALL {
+                first_row[kind as usize] = index.rows;
+                index.rows += run.rows(kind).len();
+            }
+            let first_slot = index.slots;
+            index.slots += run.packs().len();
+            index.members.push(Member { run: RwLock::new(run), first_row, first_slot });
+        }
+        index
+    }
+
+    /// The index files that say this, sorted.
     pub fn files(&self) -> &[IndexId] {
         &self.files
     }
 
+    /// The same index, said to come from fewer files: these said nothing.
+    pub(crate) fn without_files(mut self, silent: impl Fn(&IndexId) -> bool) -> Index {
+        self.files.retain(|file| !silent(file));
+        self
+    }
+
     /// Whether the repository has the blob.
-    pub fn contains(&self, kind: BlobKind, id: &BlobId) -> bool {
-        !self.of(kind).find(id.as_bytes()).is_empty()
+    pub fn contains(&self, kind: BlobKind, id: &BlobId) -> Result<bool> {
+        for number in 0..self.members.len() {
+            let is_there = self.ask(number, |run| {
+                let mut is_there = false;
+                if run.may_hold(kind, id.as_bytes())? {
+                    run.find(kind, id.as_bytes(), |_, _| {
+                        is_there = true;
+                        false
+                    })?;
+                }
+                Ok(is_there)
+            })?;
+            if is_there {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The first copy of a blob.
-    pub fn find(&self, kind: BlobKind, id: &BlobId) -> Option<Place> {
-        self.copies(kind, id).next()
+    pub fn find(&self, kind: BlobKind, id: &BlobId) -> Result<Option<Place>> {
+        Ok(self.copies(kind, id)?.first().copied())
     }
 
-    /// All copies of a blob.
-    pub fn copies(&self, kind: BlobKind, id: &BlobId) -> impl Iterator<Item = Place> + '_ {
-        let columns = self.of(kind);
-        columns.spots(columns.find(id.as_bytes())).iter().map(|spot| self.place(spot))
+    /// All copies of a blob, sorted.
+    pub fn copies(&self, kind: BlobKind, id: &BlobId) -> Result<Vec<Place>> {
+        let mut places = Vec::new();
+        for member in 0..self.members.len() {
+            places.extend(self.ask(member, |run| {
+                let (mut spots, mut places) = (Vec::new(), Vec::new());
+                run.find(kind, id.as_bytes(), |_, spot| {
+                    spots.push(spot);
+                    true
+                })?;
+                for Spot { pack, offset, length, uncompressed_length } in spots {
+                    places.push(Place { pack: run.pack(pack)?, offset, length, uncompressed_length });
+                }
+                Ok(places)
+            })?);
+        }
+        if places.len() > 1 {
+            places.sort_unstable();
+            places.dedup();
+        }
+        Ok(places)
     }
 
     /// Plaintext length of a blob, without loading it.
-    pub fn plain_length(&self, kind: BlobKind, id: &BlobId) -> Option<u32> {
-        self.find(kind, id).map(|place| place.plain_length())
+    pub fn plain_length(&self, kind: BlobKind, id: &BlobId) -> Result<Option<u32>> {
+        Ok(self.find(kind, id)?.map(|place| place.plain_length()))
     }
 
-    /// Number of entries (copies count each).
-    pub fn len(&self) -> usize {
-        self.columns.iter().map(Columns::len).sum()
+    /// Number of entries (copies count each); costs a pass over the index.
+    pub fn len(&self) -> Result<u64> {
+        let (mut blobs, mut entries) = (merged::Blobs::new(self)?, 0);
+        while let Some(copies) = blobs.next()? {
+            entries += copies.spots.len() as u64;
+        }
+        Ok(entries)
     }
 
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.rows == 0
     }
 
     /// Every entry, sorted by kind and id.
-    pub fn iter(&self) -> impl Iterator<Item = (BlobHandle, Place)> + '_ {
-        BlobKind::ALL.into_iter().flat_map(move |kind| {
-            let of_kind = self.of(kind).iter();
-            of_kind
-                .map(move |(id, spot)| (BlobHandle { kind, id: BlobId::from_bytes(*id) }, self.place(spot)))
+    pub fn iter(&self) -> impl Iterator<Item = Result<(BlobHandle, Place)>> + '_ {
+        self.kinds(BlobKind::ALL.to_vec())
+    }
+
+    /// Every entry of a kind, sorted by id.
+    pub fn of_kind(&self, kind: BlobKind) -> impl Iterator<Item = Result<(BlobHandle, Place)>> + '_ {
+        self.kinds(vec![kind])
+    }
+
+    fn kinds(&self, kinds: Vec<BlobKind>) -> impl Iterator<Item = Result<(BlobHandle, Place)>> + '_ {
+        let mut blobs = None;
+        let mut ready = Vec::new().into_iter();
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(entry) = ready.next() {
+                    return Some(Ok(entry));
+                }
+                let more = (|| {
+                    let blobs = match &mut blobs {
+                        Some(blobs) => blobs,
+                        none => none.insert(merged::Blobs::of_kinds(self, kinds.clone())?),
+                    };
+                    let Some(copies) = blobs.next()? else { return Ok(None) };
+                    let placed = copies.spots.iter().map(|(slot, spot)| {
+                        let Spot { offset, length, uncompressed_length, .. } = *spot;
+                        let place = Place { pack: self.pack_at(*slot)?, offset, length, uncompressed_length };
+                        Ok((copies.blob, place))
+                    });
+                    placed.collect::<Result<Vec<_>>>().map(Some)
+                })();
+                match more {
+                    Ok(Some(entries)) => ready = entries.into_iter(),
+                    Ok(None) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
         })
     }
 
-    /// Every pack named by an index file, sorted.
-    pub fn packs(&self) -> impl ExactSizeIterator<Item = PackId> + '_ {
-        self.packs.iter().copied()
+    /// Every pack named by an index file, with its slot, sorted by id.
+    pub fn packs(&self) -> impl Iterator<Item = Result<(PackId, u64)>> + '_ {
+        let (mut merged, mut before) = (None, None);
+        std::iter::from_fn(move || {
+            loop {
+                let next = (|| {
+                    let merged = match &mut merged {
+                        Some(merged) => merged,
+                        none => none.insert(Merged::new(self, What::Packs)?),
+                    };
+                    merged.next()
+                })();
+                let (member, number, record) = match next {
+                    Ok(next) => next?,
+                    Err(error) => return Some(Err(error)),
+                };
+                let pack = run::pack_of(&record);
+                if before.replace(pack) != Some(pack) {
+                    return Some(Ok((pack, self.members[member].first_slot + number)));
+                }
+            }
+        })
+    }
+
+    /// The slots of packs are below this.
+    pub fn slots(&self) -> u64 {
+        self.slots
+    }
+
+    /// How many packs index files name.
+    pub fn pack_count(&self) -> Result<u64> {
+        let masked = (0..).map_while(|member| self.run(member)).map(|run| run.masked()).sum::<u64>();
+        Ok(self.slots - masked - self.other_slots()?.len() as u64)
     }
 
     /// Whether an index file names the pack.
-    pub fn contains_pack(&self, pack: &PackId) -> bool {
-        self.pack_number(pack).is_some()
+    pub fn contains_pack(&self, pack: &PackId) -> Result<bool> {
+        Ok(self.slot_of(pack)?.is_some())
     }
 
-    /// Every pack that holds a tree blob, sorted.
-    pub fn tree_packs(&self) -> impl Iterator<Item = PackId> + '_ {
-        let mut holds_trees = vec![false; self.packs.len()];
-        for (_, spot) in self.of(BlobKind::Tree).iter() {
-            holds_trees[spot.pack as usize] = true;
+    /// Every pack that holds a tree blob, sorted; costs a pass over the trees.
+    pub fn tree_packs(&self) -> Result<Vec<PackId>> {
+        let mut packs = Vec::new();
+        for entry in self.of_kind(BlobKind::Tree) {
+            packs.push(entry?.1.pack);
         }
-        self.packs().zip(holds_trees).filter_map(|(pack, holds)| holds.then_some(pack))
+        packs.sort_unstable();
+        packs.dedup();
+        Ok(packs)
     }
 
-    fn pack_number(&self, pack: &PackId) -> Option<usize> {
-        self.packs.binary_search(pack).ok()
+    /// The slot of a pack, if an index file names it.
+    pub fn slot_of(&self, pack: &PackId) -> Result<Option<u64>> {
+        for (number, member) in self.members.iter().enumerate() {
+            if let Some(found) = self.ask(number, |run| run.number_of(pack))? {
+                return Ok(Some(member.first_slot + u64::from(found)));
+            }
+        }
+        Ok(None)
     }
 
-    fn of(&self, kind: BlobKind) -> &Columns {
-        &self.columns[kind as usize]
+    /// The pack of a slot.
+    ///
+    /// # Panics
+    /// If it is no slot of this index.
+    fn pack_at(&self, slot: u64) -> Result<PackId> {
+        let number = self.members.partition_point(|member| member.first_slot <= slot) - 1;
+        let pack = (slot - self.members[number].first_slot) as u32;
+        self.ask(number, |run| run.pack(pack))
     }
 
-    fn place(&self, spot: &Spot) -> Place {
-        let Spot { pack, offset, length, uncompressed_length } = *spot;
-        Place { pack: self.packs[pack as usize], offset, length, uncompressed_length }
+    /// The number of the first row of a blob among all rows.
+    fn first_row(&self, kind: BlobKind, id: &BlobId) -> Result<Option<u64>> {
+        for (number, member) in self.members.iter().enumerate() {
+            let row = self.ask(number, |run| {
+                let mut first = None;
+                run.find(kind, id.as_bytes(), |row, _| {
+                    first = Some(row);
+                    false
+                })?;
+                Ok(first)
+            })?;
+            if let Some(row) = row {
+                return Ok(Some(member.first_row[kind as usize] + row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The slots that do not count, and which does instead; costs a pass over the packs the first time.
+    fn other_slots(&self) -> Result<Arc<HashMap<u64, u64>>> {
+        let mut known = self.other_slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known {
+            return Ok(Arc::clone(known));
+        }
+        let mut others = HashMap::new();
+        if self.members.len() > 1 || self.run(0).is_some_and(|run| run.has_repeated_packs()) {
+            let (mut packs, mut before) = (Merged::new(self, What::Packs)?, None);
+            while let Some((member, number, record)) = packs.next()? {
+                let (pack, slot) = (run::pack_of(&record), self.members[member].first_slot + number);
+                match before {
+                    Some((same, first)) if same == pack => drop(others.insert(slot, first)),
+                    _ => before = Some((pack, slot)),
+                }
+            }
+        }
+        Ok(Arc::clone(known.insert(Arc::new(others))))
+    }
+
+    fn run(&self, member: usize) -> Option<Arc<Run>> {
+        let member = self.members.get(member)?;
+        Some(Arc::clone(&member.run.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Asks a run; if that cannot be read, it is built again and asked once more.
+    fn ask<T>(&self, member: usize, ask: impl Fn(&Run) -> Result<T>) -> Result<T> {
+        let Some(run) = self.run(member) else { unreachable!("members are asked by their numbers") };
+        match ask(&run) {
+            Err(error @ Error::Local { .. }) => match self.rebuilt(member, &run)? {
+                ControlFlow::Continue(run) => ask(&run),
+                ControlFlow::Break(()) => Err(error),
+            },
+            answer => answer,
+        }
+    }
+
+    /// A good run in the place of a bad one, unless that cannot be.
+    fn rebuilt(&self, member: usize, bad: &Arc<Run>) -> Result<ControlFlow<(), Arc<Run>>> {
+        let mut run = self.members[member].run.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&run, bad) {
+            return Ok(ControlFlow::Continue(Arc::clone(&run))); // somebody else was first
+        }
+        let Some(rebuild) = &self.rebuild else { return Ok(ControlFlow::Break(())) };
+        let is_gone = |source| self.files.binary_search(source).is_err();
+        if bad.sources().iter().any(is_gone) {
+            bad.path().map(std::fs::remove_file).map(drop).unwrap_or_default(); // the next command builds another
+            return Ok(ControlFlow::Break(()));
+        }
+        let assemble::Rebuilt(built) = rebuild.rebuild(bad.sources(), bad.path())?;
+        // The same index files make the same run: all positions stay what they were.
+        let has_same = |kind| built.rows(kind).len() == bad.rows(kind).len();
+        if !BlobKind::ALL.into_iter().all(has_same) || built.packs().len() != bad.packs().len() {
+            return Ok(ControlFlow::Break(()));
+        }
+        *run = Arc::new(built);
+        Ok(ControlFlow::Continue(Arc::clone(&run)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,71 +1,157 @@
-//! Load every index file and merge them.
+//! Load the index: the runs in the local cache, and the index files of which they do not know.
 
 use crate::error::{Error, Result};
 use crate::id::IndexId;
-use crate::index::Index;
+use crate::index::assemble::{Assembly, Gathering, Rebuilt};
 use crate::index::file::{IndexFile, decode};
-use crate::index::merge::merge;
-use crate::monitor::{Monitor, Phase};
+use crate::index::{Index, Rebuild};
+use crate::monitor::{Monitor, Phase, Silent};
 use crate::repository::Repository;
+use crate::sealed;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use tresor_backend::handle::Right;
+use tresor_backend::handle::{Read, Right};
 use tresor_backend::{Cancel, FileKind};
 
 impl<R: Right> Repository<R> {
-    /// Loads every index file (in parallel) and merges them.
+    /// The index of exactly the index files that are listed now.
     ///
+    /// What runs in the local cache know is not loaded again; all else is, in parallel, and kept there as a run.
     /// Whoever wants the blobs of snapshots lists those first: a backup stores its index before its snapshot.
+    ///
+    /// Memory: for every core an index file, and 30 MiB of rows that wait to be sorted.
     ///
     /// # Errors
     /// One index file that cannot be loaded and decoded stops it, as it stops restic.
     pub fn load_index(&self, monitor: &dyn Monitor) -> Result<Index> {
-        let mut files = Vec::new();
-        for (id, file) in self.load_index_files(monitor, true)? {
-            files.push((id, file?));
-        }
-        let index = merge(files).map_err(|bad| Error::Refused(bad.to_string()))?;
+        let listed = self.index_files()?;
+        let index = match self.local_folder() {
+            None => self.assembled(None, listed, monitor),
+            Some(folder) => match self.assembled(Some(&folder), listed.clone(), monitor) {
+                Err(Error::Local { .. }) => self.assembled(None, listed, monitor), // the cache is full, say
+                assembled => assembled,
+            },
+        }?;
         self.tell_cache(&index);
         Ok(index)
     }
 
-    /// Tells the local cache which packs are worth a copy, and which copies are not needed any more.
-    pub(crate) fn tell_cache(&self, index: &Index) {
-        if let Some(cache) = &self.cache {
-            cache.retain_packs(|pack| index.contains_pack(pack));
-            index.tree_packs().for_each(|pack| cache.note_tree_pack(pack));
+    /// The index of those index files that can be read, all of them loaded now; and the others, sorted.
+    ///
+    /// # Errors
+    /// Those of the listing and of temporary files; cancellation.
+    pub fn load_readable_index(&self, monitor: &dyn Monitor) -> Result<(Index, Vec<(IndexId, Error)>)> {
+        let listed = self.index_files()?;
+        let assembly = self.without_kept(listed.clone())?;
+        let gathering = assembly.gather(listed.clone());
+        let state = Mutex::new((gathering, Vec::new(), None));
+        monitor.begin(Phase::Index, Some(listed.len() as u64));
+        self.each_index_file(&listed, &|id, file| {
+            let (gathering, unreadable, failed) = &mut *state.lock().unwrap_or_else(PoisonError::into_inner);
+            match file {
+                Ok(file) => *failed = gathering.add(id, &file).err(),
+                Err(Error::Cancelled) => *failed = Some(Error::Cancelled),
+                Err(error) => unreadable.push((id, error)),
+            }
+            monitor.advance(Phase::Index, 1);
+            failed.is_none()
+        });
+        monitor.end(Phase::Index);
+        let (gathering, mut unreadable, failed) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = failed {
+            return Err(error);
         }
+        unreadable.sort_unstable_by_key(|(id, _)| *id);
+        let index = assembly.finish(Some(gathering))?;
+        Ok((index.without_files(|id| unreadable.iter().any(|(other, _)| other == id)), unreadable))
     }
 
-    /// Loads every index file, in the order of their ids; with `stop` no more are begun after the first failure.
-    pub(crate) fn load_index_files(
+    fn without_kept(&self, listed: Vec<IndexId>) -> Result<Assembly> {
+        let folder = self.options.temporary_folder.clone();
+        Ok(Assembly::without_kept(folder, Arc::new(self.index_key()?), listed))
+    }
+
+    fn assembled(&self, kept: Option<&Path>, listed: Vec<IndexId>, monitor: &dyn Monitor) -> Result<Index> {
+        let all = listed.len();
+        let assembly = match kept {
+            Some(folder) => Assembly::with_kept(folder, Arc::new(self.index_key()?), listed)?,
+            None => self.without_kept(listed)?,
+        };
+        monitor.begin(Phase::Index, Some(all as u64));
+        let missing = assembly.missing();
+        monitor.advance(Phase::Index, (all - missing.len()) as u64);
+        let gathered = match missing.is_empty() {
+            true => Ok(None),
+            false => self.gather(assembly.gather(missing.clone()), &missing, monitor).map(Some),
+        };
+        monitor.end(Phase::Index);
+        let rebuild = Rebuilder { repository: self.read() };
+        Ok(assembly.finish(gathered?)?.rebuilt_by(Box::new(rebuild)))
+    }
+
+    /// Loads these index files into a gathering; no more are begun after the first failure.
+    fn gather(&self, gathering: Gathering, files: &[IndexId], monitor: &dyn Monitor) -> Result<Gathering> {
+        let gathering = Mutex::new(Ok(gathering));
+        self.each_index_file(files, &|id, file| {
+            let mut gathering = gathering.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Ok(open) = &mut *gathering
+                && let Err(error) = file.and_then(|file| open.add(id, &file))
+            {
+                *gathering = Err(error);
+            }
+            monitor.advance(Phase::Index, 1);
+            gathering.is_ok()
+        });
+        gathering.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads these index files in parallel and hands each to `each`, which says whether more are to be begun.
+    pub(crate) fn each_index_file(
         &self,
-        monitor: &dyn Monitor,
-        stop: bool,
-    ) -> Result<Vec<(IndexId, Result<IndexFile>)>> {
-        let ids = self.index_files()?;
-        monitor.begin(Phase::Index, Some(ids.len() as u64));
-        let (next, loaded) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(ids.len())));
-        let work = || {
-            while let Some(&id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let file = self.load_index_file(id);
-                if file.is_err() && stop {
-                    next.store(ids.len(), Ordering::Relaxed);
+        files: &[IndexId],
+        each: &(dyn Fn(IndexId, Result<IndexFile>) -> bool + Sync),
+    ) {
+        let (next, cores) = (AtomicUsize::new(0), thread::available_parallelism().map_or(1, usize::from));
+        // What waits to be opened is small beside what comes out of it.
+        let gates: Vec<Mutex<()>> = std::iter::repeat_with(Mutex::default).take(cores).collect();
+        let work = |gate: &Mutex<()>| {
+            while let Some(&id) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if !self.through(gate, id, each) {
+                    next.store(files.len(), Ordering::Relaxed);
                 }
-                loaded.lock().unwrap_or_else(PoisonError::into_inner).push((id, file));
-                monitor.advance(Phase::Index, 1);
             }
         };
         thread::scope(|scope| {
-            let threads = self.parallel_loads().min(ids.len());
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
+            let threads = self.parallel_loads().min(files.len());
+            (1..threads).for_each(|number| {
+                drop(scope.spawn({
+                    let (work, gate) = (&work, &gates[number % cores]);
+                    move || work(gate)
+                }))
+            });
+            work(&gates[0]);
         });
-        monitor.end(Phase::Index);
-        let mut loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
-        loaded.sort_unstable_by_key(|(id, _)| *id);
-        Ok(loaded)
+    }
+
+    /// Loads an index file, and decodes it when `gate` is free.
+    fn through(
+        &self,
+        gate: &Mutex<()>,
+        id: IndexId,
+        each: &(dyn Fn(IndexId, Result<IndexFile>) -> bool + Sync),
+    ) -> bool {
+        let stored = not_cancelled(self.cancel()).and_then(|()| self.load_stored(id.file()));
+        let _turn = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        each(id, stored.and_then(|stored| self.decode_index_file(id, stored)))
+    }
+
+    /// Tells the local cache which copies of packs are not needed any more.
+    pub(crate) fn tell_cache(&self, index: &Index) {
+        if let Some(cache) = &self.cache {
+            cache.retain_packs(|pack| index.contains_pack(pack).unwrap_or(true));
+        }
     }
 
     /// Lists the index files, sorted.
@@ -73,13 +159,19 @@ impl<R: Right> Repository<R> {
         let listed = self.list(FileKind::Index)?;
         let mut ids: Vec<IndexId> = listed.iter().map(|listed| IndexId::from_id(listed.id)).collect();
         ids.sort_unstable();
+        ids.dedup();
         Ok(ids)
     }
 
     /// Loads and decodes one index file.
     pub(crate) fn load_index_file(&self, id: IndexId) -> Result<IndexFile> {
         not_cancelled(self.cancel())?;
-        let json = self.load_file(FileKind::Index, id.id())?;
+        let stored = self.load_stored(id.file())?;
+        self.decode_index_file(id, stored)
+    }
+
+    fn decode_index_file(&self, id: IndexId, stored: Vec<u8>) -> Result<IndexFile> {
+        let json = sealed::open(&self.key, self.config.version, id.file(), stored)?;
         let bad = |cause: serde_json::Error| Error::Format { file: id.file(), what: cause.to_string() };
         decode(&json, self.config.version).map_err(bad)
     }
@@ -88,6 +180,22 @@ impl<R: Right> Repository<R> {
     pub fn parallel_loads(&self) -> usize {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         self.handle.capabilities().connections.max(cores)
+    }
+}
+
+/// Builds runs of an index again from the repository's index files.
+struct Rebuilder {
+    repository: Repository<Read>,
+}
+
+impl Rebuild for Rebuilder {
+    fn rebuild(&self, sources: &[IndexId], bad: Option<&Path>) -> Result<Rebuilt> {
+        let assembly = match bad.and_then(Path::parent) {
+            Some(folder) => Assembly::to_rebuild(folder, Arc::new(self.repository.index_key()?)),
+            None => self.repository.without_kept(Vec::new())?,
+        };
+        let gathered = self.repository.gather(assembly.gather(sources.to_vec()), sources, &Silent)?;
+        assembly.rebuild(gathered, bad)
     }
 }
 

@@ -31,8 +31,8 @@ impl Repository<Full> {
     ) -> Result<Vec<IndexId>> {
         self.bring_back(&plan.repack, monitor)?;
         let expected = plan.copy.len();
-        let repacking =
-            Repacking { repository: self, index, by_pack: index.by_pack(), plan, next: AtomicUsize::new(0) };
+        let by_pack = index.by_pack()?;
+        let repacking = Repacking { repository: self, index, by_pack, plan, next: AtomicUsize::new(0) };
         monitor.begin(Phase::Repack, Some(plan.repack.len() as u64));
         // Blobs that the index knows are to be stored once more.
         let nothing_stored = Index::default();
@@ -76,7 +76,7 @@ impl Repacking<'_> {
     fn repack_until_none_is_left(&self, upload: &Upload<'_>, monitor: &dyn Monitor) -> Result<()> {
         let (mut loader, mut saver) = (self.repository.loader_beside_upload(), upload.saver());
         while let Some(pack) = self.plan.repack.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let mut wanted = self.take(pack);
+            let mut wanted = self.take(pack)?;
             loader.load_stored_from_pack(self.index, *pack, &mut wanted, &mut |_, found| {
                 if self.repository.cancel().is_set() {
                     return Err(Error::Cancelled);
@@ -89,7 +89,13 @@ impl Repacking<'_> {
     }
 
     /// The blobs of a pack that are to be copied and of which no other thread has taken on a copy.
-    fn take(&self, pack: &PackId) -> Vec<(BlobHandle, Place)> {
-        self.by_pack.blobs(pack).filter(|(blob, _)| self.plan.copy.take(blob.kind, &blob.id)).collect()
+    fn take(&self, pack: &PackId) -> Result<Vec<(BlobHandle, Place)>> {
+        let mut taken = Vec::new();
+        for (blob, place) in self.by_pack.blobs(pack)? {
+            if self.plan.copy.take(blob.kind, &blob.id)? {
+                taken.push((blob, place));
+            }
+        }
+        Ok(taken)
     }
 }

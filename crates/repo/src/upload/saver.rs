@@ -108,7 +108,7 @@ impl<'a> BlobSaver<'a> {
         store: impl FnOnce(&mut Self) -> Result<u64>,
     ) -> Result<Saved> {
         let upload = self.upload;
-        if upload.index.contains(blob.kind, &blob.id) || !upload.claims.claim(blob) {
+        if upload.index.contains(blob.kind, &blob.id)? || !upload.claims.claim(blob) {
             return Ok(Saved { id: blob.id, was_new: false, stored_bytes: 0 });
         }
         let stored_bytes = store(self).map_err(|error| upload.outcome.fail(error))?;

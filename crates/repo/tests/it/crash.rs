@@ -1,6 +1,6 @@
 //! An upload may end at any of its writes: what was stored stays whole, the next one succeeds.
 
-use crate::{Strict, options, password};
+use crate::{Strict, options, packs_of, password};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tresor_backend::memory::Memory;
@@ -57,8 +57,9 @@ pub(crate) fn kind(number: usize) -> BlobKind {
 pub(crate) fn check_these_there(repository: &Repository<Full>, blobs: &[(BlobKind, &[u8])]) {
     let (index, mut findings) = repository.check_index(&Strict).unwrap();
     findings.extend(repository.check_packs(&index, &Strict).unwrap());
-    let packs: Vec<PackId> = index.packs().collect();
-    repository.check_pack_contents(&index, &packs, &Strict, &|finding| panic!("{finding}")).unwrap();
+    repository
+        .check_pack_contents(&index, &packs_of(&index), &Strict, &|finding| panic!("{finding}"))
+        .unwrap();
     assert!(findings.iter().all(|finding| finding.severity() == Severity::Hint), "{findings:?}");
     for &(kind, plain) in blobs {
         let loaded = repository.load_blob(&index, kind, &BlobId::of(plain));
@@ -86,7 +87,7 @@ fn every_write_may_be_the_last() {
             let index = again.load_index(&Strict).unwrap();
             let stored: BTreeSet<PackId> =
                 again.list(FileKind::Pack).unwrap().iter().map(|pack| PackId::from_id(pack.id)).collect();
-            assert!(index.packs().all(|pack| stored.contains(&pack)));
+            assert!(packs_of(&index).iter().all(|pack| stored.contains(pack)));
             save(&again, &index, &blobs).unwrap();
             check_all_there(&again, &blobs);
             if let Ok(new_blobs) = saved {

@@ -14,10 +14,11 @@ use std::sync::Arc;
 use tresor_backend::local::{CONNECTIONS, Local};
 use tresor_backend::{Cancel, Full, Handle};
 use tresor_repo::codec::Compression;
+use tresor_repo::index::Index;
 use tresor_repo::keyfile::Password;
 use tresor_repo::monitor::{Monitor, Problem};
 use tresor_repo::repository::Options;
-use tresor_repo::{Repository, Result};
+use tresor_repo::{PackId, Repository, Result};
 
 /// Every problem is one too many.
 struct Strict;
@@ -26,6 +27,11 @@ impl Monitor for Strict {
     fn problem(&self, problem: &Problem) {
         panic!("{problem}: {}", problem.cause);
     }
+}
+
+/// The packs that an index names, sorted.
+fn packs_of(index: &Index) -> Vec<PackId> {
+    index.packs().map(|pack| pack.unwrap().0).collect()
 }
 
 fn handle(path: &Path) -> Handle<Full> {

@@ -64,7 +64,7 @@ impl<R: Right> Worker<'_, R> {
     ) -> Result<bool> {
         let Some(known) = self.known(job) else { return Ok(false) };
         let Some(mut seen) = self.look(open, &known)? else { return Ok(false) };
-        if !self.know_all(&mut seen.folders) || !self.run.upload.contains(BlobKind::Tree, &known.tree) {
+        if !self.know_all(&mut seen.folders) || !self.run.upload.contains(BlobKind::Tree, &known.tree)? {
             return Ok(false);
         }
         self.tell_unchanged(&seen);

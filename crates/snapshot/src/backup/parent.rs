@@ -48,8 +48,13 @@ pub(super) fn is_unchanged(previous: &Node, metadata: &Metadata, options: &Backu
 }
 
 /// Whether every blob of the parent's content is stored.
-pub(super) fn content_is_stored(previous: &Node, upload: &Upload<'_>) -> bool {
-    previous.blobs().iter().all(|id| upload.contains(BlobKind::Data, id))
+pub(super) fn content_is_stored(previous: &Node, upload: &Upload<'_>) -> Result<bool> {
+    for id in previous.blobs() {
+        if !upload.contains(BlobKind::Data, id)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn same_instant(time: &Time, stamp: Stamp) -> bool {

@@ -294,10 +294,11 @@ impl Scan<'_, '_> {
         if let Some(previous) = &previous
             && is_unchanged(previous, &entry.metadata, self.run.options)
         {
-            if content_is_stored(previous, self.run.upload) {
-                return self.unchanged(entry, previous.blobs());
+            match content_is_stored(previous, self.run.upload) {
+                Ok(true) => return self.unchanged(entry, previous.blobs()),
+                Ok(false) => self.run.problem(entry.path, "take over the content of", Error::MissingContent),
+                Err(_) => {} // whatever is wrong with the index, who saves what is read will hear of it
             }
-            self.run.problem(entry.path, "take over the content of", Error::MissingContent);
         }
         let slot = self.found.slot();
         self.found.files.push(FileJob {

@@ -47,7 +47,7 @@ impl Source<'_> {
         let mut size = 0;
         for id in content {
             let length =
-                self.index.plain_length(BlobKind::Data, id).ok_or(tresor_repo::Error::UnknownBlob {
+                self.index.plain_length(BlobKind::Data, id)?.ok_or(tresor_repo::Error::UnknownBlob {
                     blob: tresor_repo::BlobHandle { kind: BlobKind::Data, id: *id },
                 })?;
             size += u64::from(length);

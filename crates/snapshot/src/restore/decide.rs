@@ -92,9 +92,11 @@ impl Decider<'_> {
 
     /// How long the blobs of a file are together; each must be known, or nobody knows where the next one goes.
     fn length(&self, table: &Table, item: &Item) -> Result<u64, Failure> {
-        let length = |id: &BlobId| self.index.plain_length(BlobKind::Data, id).map(u64::from);
-        let mut lengths = table.content(item).iter().map(|id| length(id).ok_or(*id));
-        lengths.try_fold(0, |sum, length| Ok(sum + length?)).map_err(|id| Failure::UnknownBlob { id })
+        table.content(item).iter().try_fold(0, |sum, id| {
+            let length =
+                self.index.plain_length(BlobKind::Data, id)?.ok_or(Failure::UnknownBlob { id: *id })?;
+            Ok(sum + u64::from(length))
+        })
     }
 
     fn on_disk(
@@ -140,7 +142,8 @@ impl Decider<'_> {
     ) -> Decision {
         // What cannot be read is written anew.
         let Ok(file) = dir.open_to_read(name) else { return Decision::Replace };
-        let lengths = content.iter().map(|id| self.index.plain_length(BlobKind::Data, id).unwrap_or(0));
+        let length = |id| self.index.plain_length(BlobKind::Data, id).ok().flatten().unwrap_or(0); // they were known before
+        let lengths = content.iter().map(length);
         let matches = matching(&file, content, lengths);
         if same_size && matches.iter().all(|matches| *matches) {
             return Decision::Unchanged;

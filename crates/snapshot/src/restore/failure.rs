@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     UnknownKind { kind: String },
     #[error("blob {id} not found in index", id = .id.hex())]
     UnknownBlob { id: tresor_repo::BlobId },
+    #[error(transparent)]
+    Index(#[from] tresor_repo::Error),
     #[error("the target of the link holds a NUL")]
     NulInTarget,
     #[error("something else has taken the place of the file")]

@@ -110,7 +110,7 @@ pub fn plan<R: Right>(
         problems: decider.problems.into_inner(),
         selected_dirs: collected.selected_dirs,
     };
-    plan.collect_wants(index);
+    plan.collect_wants(index)?;
     Ok(plan)
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn is_counted(item: &Item) -> bool {
 }
 
 impl RestorePlan {
-    fn collect_wants(&mut self, index: &Index) {
+    fn collect_wants(&mut self, index: &Index) -> Result<()> {
         let mut pack_numbers = HashMap::new();
         for (number, item) in self.table.items.iter().enumerate() {
             let is_written = matches!(item.decision, Decision::Create | Decision::Replace | Decision::Update);
@@ -133,7 +133,7 @@ impl RestorePlan {
             let before = self.wants.len();
             let mut file_offset = 0;
             for (place, blob) in content_range(item).enumerate() {
-                let found = index.find(BlobKind::Data, &self.table.blobs[blob]);
+                let found = index.find(BlobKind::Data, &self.table.blobs[blob])?;
                 let Some(found) = found else { break };
                 let is_there = matches.is_some_and(|matches| matches[place]);
                 if !is_there {
@@ -167,6 +167,7 @@ impl RestorePlan {
             }
         }
         self.wants.sort_unstable();
+        Ok(())
     }
 
     /// The blob of a want, and where it lies.

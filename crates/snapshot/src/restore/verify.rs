@@ -90,7 +90,7 @@ impl RestorePlan {
         }
         let mut offset = 0;
         for id in self.table.content(item) {
-            let length = index.plain_length(BlobKind::Data, id).ok_or(Failure::UnknownBlob { id: *id })?;
+            let length = index.plain_length(BlobKind::Data, id)?.ok_or(Failure::UnknownBlob { id: *id })?;
             buffer.resize(length as usize, 0);
             file.read_exact_at(buffer, offset).map_err(Failure::io("read the file"))?;
             if BlobId::of(buffer) != *id {

@@ -35,11 +35,10 @@ impl<'a> Repair<'a> {
         Repair { index, told }
     }
 
-    fn file(&mut self, path: &[u8], node: &Node) -> Edited {
-        let length = |blob| self.index.plain_length(BlobKind::Data, blob);
+    fn file(&mut self, path: &[u8], node: &Node) -> Result<Edited> {
         let (mut content, mut size) = (Vec::with_capacity(node.blobs().len()), 0_u64);
         for blob in node.blobs() {
-            if let Some(length) = length(blob) {
+            if let Some(length) = self.index.plain_length(BlobKind::Data, blob)? {
                 content.push(*blob);
                 size = size.saturating_add(length.into());
             }
@@ -49,9 +48,9 @@ impl<'a> Repair<'a> {
         } else if size != node.size {
             (self.told)(Repaired::WrongSize, path);
         } else if node.content.is_some() {
-            return Edited::Kept;
+            return Ok(Edited::Kept);
         }
-        Edited::Changed(Box::new(Node { content: Some(content), size, ..node.clone() }))
+        Ok(Edited::Changed(Box::new(Node { content: Some(content), size, ..node.clone() })))
     }
 }
 
@@ -61,7 +60,7 @@ impl Edit for Repair<'_> {
 
     fn node(&mut self, path: &[u8], node: &Node) -> Result<Edited> {
         Ok(match &node.kind {
-            NodeKind::File => self.file(path, node),
+            NodeKind::File => self.file(path, node)?,
             NodeKind::Irregular => self.invalid(path, node),
             NodeKind::Other(word) if word.is_empty() => self.invalid(path, node),
             _ => Edited::Kept,

@@ -98,7 +98,8 @@ impl Blobs {
                 return Err(error);
             }
             if !state.coming.contains_key(id) {
-                let place = index.find(BlobKind::Data, id).ok_or(tresor_repo::Error::UnknownBlob { blob })?;
+                let place =
+                    index.find(BlobKind::Data, id)?.ok_or(tresor_repo::Error::UnknownBlob { blob })?;
                 state.expect(id, place.plain_length());
                 let task = Task { index: Arc::clone(index), pack: place.pack, blobs: vec![(blob, place)] };
                 state.tasks.push_front(task);
@@ -119,7 +120,7 @@ impl Blobs {
             if state.kept.contains(id) || state.coming.contains_key(id) {
                 continue;
             }
-            let Some(place) = index.find(BlobKind::Data, id) else { break };
+            let Ok(Some(place)) = index.find(BlobKind::Data, id) else { break };
             let bytes = u64::from(place.plain_length());
             if state.coming_bytes + bytes > state.limit / 2 {
                 break;

@@ -42,7 +42,7 @@ impl OpenFile {
         let mut ends = Vec::with_capacity(node.blobs().len());
         for id in node.blobs() {
             let blob = BlobHandle { kind: BlobKind::Data, id: *id };
-            let length = index.plain_length(BlobKind::Data, id).ok_or(RepoError::UnknownBlob { blob })?;
+            let length = index.plain_length(BlobKind::Data, id)?.ok_or(RepoError::UnknownBlob { blob })?;
             end = end.saturating_add(length.into());
             ends.push(end);
         }

@@ -56,7 +56,7 @@ fn trees_and_contents_of_files_are_needed_and_nothing_else() {
     for (plain, needed) in
         [(&b"there"[..], true), (b"more", true), (b"other", true), (b"no content of a pipe", false)]
     {
-        assert_eq!(used.blobs.contains(BlobKind::Data, &BlobId::of(plain)), needed);
+        assert_eq!(used.blobs.contains(BlobKind::Data, &BlobId::of(plain)).unwrap(), needed);
     }
     assert_eq!(used.blobs.len(), 3 + 3, "three trees and three contents");
     let used = find(&[first]);

@@ -298,7 +298,8 @@ fn packs(path: &Path) -> Vec<PathBuf> {
 fn tree_packs(path: &Path) -> Vec<PathBuf> {
     let Ok(index) = open(path).load_index(&Silent) else { return Vec::new() };
     let file = |id: String| path.join("data").join(&id[..2]).join(id);
-    index.tree_packs().map(|pack| file(pack.hex())).filter(|file| file.exists()).collect()
+    let packs = index.tree_packs().unwrap_or_default();
+    packs.iter().map(|pack| file(pack.hex())).filter(|file| file.exists()).collect()
 }
 
 /// Where the header of a pack begins; in the middle if nobody can say.

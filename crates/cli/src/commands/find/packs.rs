@@ -28,12 +28,15 @@ pub(super) fn blobs_of<R: Right>(
         BlobKind::Data => blobs.add(blob.id),
         BlobKind::Tree => trees.add(blob.id),
     };
-    let (by_pack, mut stored, mut lost) = (index.by_pack(), None, Vec::new());
+    let (by_pack, mut stored, mut lost) = (index.by_pack()?, None, Vec::new());
     for word in words {
         let mut found = false;
-        for pack in index.packs().filter(|pack| is_meant(pack, word)) {
-            found = true;
-            by_pack.blobs(&pack).for_each(|(blob, _)| take(blob));
+        for pack in index.packs() {
+            let (pack, _) = pack?;
+            if is_meant(&pack, word) {
+                found = true;
+                by_pack.blobs(&pack)?.into_iter().for_each(|(blob, _)| take(blob));
+            }
         }
         if found {
             continue;
@@ -81,7 +84,16 @@ pub(crate) struct NoPackMessage<'a> {
 }
 
 /// Prints the pack of each blob and tree that was asked for; a blob that was found by its short id has one too.
-pub(super) fn show(session: &Session, index: &Index, blobs: &Wanted, met: &BTreeSet<BlobId>, trees: &Wanted) {
+///
+/// # Errors
+/// The index cannot be read.
+pub(super) fn show(
+    session: &Session,
+    index: &Index,
+    blobs: &Wanted,
+    met: &BTreeSet<BlobId>,
+    trees: &Wanted,
+) -> Result<()> {
     let blobs = blobs.texts().flat_map(|text| {
         let mut of_text: Vec<String> =
             met.iter().filter(|id| text.len() == 8 && id.short() == text).map(BlobId::hex).collect();
@@ -94,13 +106,17 @@ pub(super) fn show(session: &Session, index: &Index, blobs: &Wanted, met: &BTree
     for (kind, texts) in [(BlobKind::Data, blobs.collect::<Vec<_>>()), (BlobKind::Tree, trees.collect())] {
         for text in &texts {
             let id = BlobId::from_hex(text.as_bytes());
-            let place = id.and_then(|id| index.find(kind, &id).map(|place| (BlobHandle { kind, id }, place)));
+            let place = match id {
+                Some(id) => index.find(kind, &id)?.map(|place| (BlobHandle { kind, id }, place)),
+                None => None,
+            };
             match session.ui.is_json() && !session.program.is_restic() {
                 true => show_json(session, kind, text, place),
                 false => session.ui.raw(line(text, kind, id, place).as_bytes()),
             }
         }
     }
+    Ok(())
 }
 
 fn show_json(session: &Session, kind: BlobKind, id: &str, place: Option<(BlobHandle, Place)>) {

@@ -32,8 +32,8 @@ fn print<R: Right>(session: &Session, repository: &Repository<R>) -> Result<()> 
     }
     let index = session.load_index(repository)?;
     for kind in [BlobKind::Data, BlobKind::Tree] {
-        let of_kind = index.iter().filter(|(blob, _)| blob.kind == kind);
-        let sizes = of_kind.map(|(_, place)| u64::from(place.length)).collect();
+        let of_kind = index.of_kind(kind).map(|entry| Ok(u64::from(entry?.1.length)));
+        let sizes = of_kind.collect::<Result<_>>()?;
         ui.error(&format!("Blob Type: {}\n{}\n", kind.word(), histogram(sizes)));
     }
     Ok(())

@@ -34,7 +34,7 @@ fn packs_that_cannot_be_removed_are_told_and_found_again() {
             .upload(&Index::default(), |upload| upload.saver().save_blob(BlobKind::Data, &blob).map(drop))
             .unwrap();
     }
-    let needed = repository.load_index(&Silent).unwrap().iter().next().unwrap().0.id;
+    let needed = repository.load_index(&Silent).unwrap().iter().next().unwrap().unwrap().0.id;
     let lock = lock(&repository);
     let index = repository.load_index(&Silent).unwrap();
     let first = plan(&repository, &index, needed);
@@ -51,7 +51,7 @@ fn packs_that_cannot_be_removed_are_told_and_found_again() {
     assert_eq!(*told.lock().unwrap(), 2);
     *is_read_only.lock().unwrap() = false;
     let index = repository.load_index(&Silent).unwrap();
-    assert_eq!(index.packs().len(), 1);
+    assert_eq!(index.pack_count().unwrap(), 1);
     let next = plan(&repository, &index, needed);
     assert_eq!(next.unindexed.iter().copied().collect::<BTreeSet<_>>(), unwanted);
     repository.execute_prune(next, &index, &lock, &Silent, &|_, ended| ended.unwrap()).unwrap();

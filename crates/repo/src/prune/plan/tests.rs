@@ -65,13 +65,14 @@ impl House {
     ) -> Result<PrunePlan<'a>, NoPlan> {
         let (blobs, mut unknown) = (index.marks(), Vec::new());
         for blob in used.iter().map(|number| blob(*number)) {
-            if blobs.mark(blob.kind, &blob.id).is_none() {
+            if blobs.mark(blob.kind, &blob.id).unwrap().is_none() {
                 unknown.push(blob);
             }
         }
         // As a backend may list them: in any order, and one that is under way from here to there twice.
-        let stored = self.stored.iter().rev().map(|(id, size)| (*id, *size));
-        let stored = stored.clone().chain(stored.take(2)).collect();
+        let mut stored = StoredPacks::new(std::env::temp_dir());
+        let listed = self.stored.iter().rev();
+        listed.clone().chain(listed.take(2)).for_each(|(id, size)| stored.push(*id, *size).unwrap());
         plan(Used { blobs, unknown, snapshots: vec![] }, stored, version, options, &Silent)
     }
 
@@ -294,7 +295,7 @@ fn check(
     for wanted in used.iter().map(|number| blob(*number)) {
         let copies = house.copies(wanted);
         let stays = copies.iter().any(|id| !distinct.contains(id));
-        let moves = plan.copy.contains(wanted.kind, &wanted.id);
+        let moves = plan.copy.contains(wanted.kind, &wanted.id).unwrap();
         prop_assert!(stays != moves, "what no pack that stays holds moves, and nothing else");
         let sound = copies
             .iter()
