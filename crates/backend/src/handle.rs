@@ -42,9 +42,11 @@
 //! }
 //! ```
 
+use crate::backend::TOLD_ONCE;
 use crate::{
     Availability, Backend, ByteRange, Capabilities, FileKind, FileName, Id, Listed, Payload, Result,
 };
+use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -156,13 +158,17 @@ impl<R: Right> Handle<R> {
         self.backend.bring_back(file)
     }
 
-    /// All files of `kind`, in the order of the listing.
+    /// All files of `kind`, in the order of the listing, each once.
     pub fn list_all(&self, kind: FileKind) -> Result<Vec<Listed>> {
         let mut all = Vec::new();
         self.list(kind, &mut |listed| {
             all.push(listed);
             Ok(())
         })?;
+        if all.len() > TOLD_ONCE {
+            let mut told = HashSet::with_capacity(all.len());
+            all.retain(|listed| told.insert(listed.id));
+        }
         Ok(all)
     }
 }

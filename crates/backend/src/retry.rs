@@ -3,6 +3,7 @@
 //! Waits double from one second, each with jitter, until a quarter of an hour has passed. What is permanent
 //! fails at once. A save whose outcome is unknown is settled first: perhaps only the answer was lost.
 
+use crate::backend::TOLD_ONCE;
 use crate::clock::{Clock, SystemClock};
 use crate::operation::Call;
 use crate::random::Random;
@@ -300,9 +301,10 @@ impl<B: Backend> Backend for Retry<B> {
         self.persist(Call::Stat(file), || self.inner.stat(file))
     }
 
-    /// Remembers the ids it has told (40 bytes each), so that a listing begun again tells each once.
+    /// Remembers the ids it has told (40 bytes each), so that a listing begun again tells each once; but no more than
+    /// [`TOLD_ONCE`], after which none.
     fn list(&self, kind: FileKind, each: &mut dyn FnMut(Listed) -> Result<()>) -> Result<()> {
-        let mut told: HashSet<Id> = HashSet::new();
+        let (mut told, mut forgotten): (HashSet<Id>, bool) = (HashSet::new(), false);
         let mut stopped = None;
         let outcome = self.persist(Call::List(kind), || {
             let mut known = 0;
@@ -320,7 +322,10 @@ impl<B: Backend> Backend for Retry<B> {
                     stopped = Some(error); // the listener's error is not ours to retry
                     Error::about(ErrorKind::Cancelled, "list", kind.word())
                 })?;
-                told.insert(listed.id);
+                match told.len() < TOLD_ONCE && !forgotten {
+                    true => drop(told.insert(listed.id)),
+                    false => (told, forgotten) = (HashSet::new(), true),
+                }
                 Ok(())
             });
             if stopped.is_some() { Ok(()) } else { listing }

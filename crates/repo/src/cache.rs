@@ -13,7 +13,8 @@ use crate::id::PackId;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tresor_backend::{
-    Availability, Backend, ByteRange, Capabilities, ErrorKind, FileKind, FileName, Listed, Payload, Result,
+    Availability, Backend, ByteRange, Capabilities, ErrorKind, FileKind, FileName, Id, Listed, Payload,
+    Result,
 };
 
 /// A pack of at most so many bytes is copied into the cache by one request.
@@ -123,12 +124,12 @@ impl Backend for Cached {
         if !self.cache.has_kind(kind) {
             return self.inner.list(kind, each);
         }
-        let mut listed = HashSet::new();
+        let mut gone: HashSet<Id> = self.cache.copies(kind).collect();
         self.inner.list(kind, &mut |file| {
-            listed.insert(file.id);
+            gone.remove(&file.id);
             each(file)
         })?;
-        self.cache.retain(kind, |id| listed.contains(id)); // only after a complete listing
+        self.cache.retain(kind, |id| !gone.contains(id)); // only after a complete listing
         Ok(())
     }
 

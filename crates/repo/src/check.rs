@@ -20,7 +20,6 @@ use crate::monitor::{Monitor, Phase};
 use crate::repository::Repository;
 use crate::stored_packs::Known;
 use contents::PackReader;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;

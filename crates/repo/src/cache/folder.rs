@@ -179,15 +179,24 @@ impl Cache {
 
     /// Removes the copies of `kind` that `keep` does not want.
     pub(super) fn retain(&self, kind: FileKind, keep: impl Fn(&Id) -> bool) {
-        let Some(subfolder) = subfolder(kind) else { return };
-        for folder in entries(&self.folder.join(subfolder)) {
-            for path in entries(&folder) {
-                let id = path.file_name().and_then(|name| Id::from_hex(name.as_encoded_bytes()));
-                if id.is_some_and(|id| !keep(&id)) {
-                    drop(fs::remove_file(path)); // stays until the next time
-                }
+        for (id, path) in self.paths(kind) {
+            if !keep(&id) {
+                drop(fs::remove_file(path)); // stays until the next time
             }
         }
+    }
+
+    /// The files of a kind of which there are copies.
+    pub(super) fn copies(&self, kind: FileKind) -> impl Iterator<Item = Id> {
+        self.paths(kind).map(|(id, _)| id)
+    }
+
+    fn paths(&self, kind: FileKind) -> impl Iterator<Item = (Id, PathBuf)> + use<> {
+        let folders = subfolder(kind).map(|subfolder| entries(&self.folder.join(subfolder)));
+        folders.into_iter().flatten().flat_map(|folder| entries(&folder)).filter_map(|path| {
+            let id = path.file_name().and_then(|name| Id::from_hex(name.as_encoded_bytes()))?;
+            Some((id, path))
+        })
     }
 
     fn open_copy(&self, file: FileName) -> Option<File> {
