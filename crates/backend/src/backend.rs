@@ -4,7 +4,7 @@ use crate::{FileKind, FileName, Id, Payload, Result};
 use std::time::Duration;
 
 /// So many files are told once each by a listing, whatever happens on the way.
-pub const TOLD_ONCE: usize = 500_000;
+pub(crate) const TOLD_ONCE: usize = 500_000;
 
 /// Keeps opaque files by kind and name.
 ///
@@ -47,8 +47,8 @@ pub trait Backend: Send + Sync {
     /// The file's length in bytes.
     fn stat(&self, file: FileName) -> Result<u64>;
 
-    /// Tells `each` of every file of `kind`, in any order, each once. If there are more than [`TOLD_ONCE`],
-    /// and the listing had to be begun again, some may be told twice.
+    /// Tells `each` of every file of `kind`, in any order, each once. If there are more than half a
+    /// million, and the listing had to be begun again, some may be told twice.
     ///
     /// Names that are no ids are left out, and so the config is never listed. A listing is complete or an
     /// error; a kind whose folder is missing is empty. An error of `each` ends the listing and is returned.

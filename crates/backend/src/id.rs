@@ -42,11 +42,13 @@ impl Id {
     /// Reads exactly 64 lower-case digits; anything else is no id.
     pub fn from_hex(text: &[u8]) -> Option<Self> {
         let digits: &[u8; 64] = text.try_into().ok()?;
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        let (mut bytes, mut all) = ([0; 32], 0);
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+            let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+            all |= high | low;
+            *byte = high << 4 | low & 15;
         }
-        Some(Id(bytes))
+        (all < NO_DIGIT).then_some(Id(bytes))
     }
 }
 
@@ -55,18 +57,25 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| digits(*byte)).map(char::from).collect()
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 fn digits(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
-fn digit(c: u8) -> Option<u8> {
-    match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
+/// What [`VALUES`] says of a byte that is no lower-case hexadecimal digit.
+const NO_DIGIT: u8 = 16;
+
+/// The value of each digit: indexes hold millions of ids, and a table is several times faster than comparing.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value] as usize] = value as u8;
+        value += 1;
     }
-}
+    values
+};
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

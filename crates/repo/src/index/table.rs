@@ -274,7 +274,7 @@ mod tests {
         Table::open(&blocks, outline).unwrap()
     }
 
-    fn check(records: &mut Vec<[u8; 12]>, home: Home) {
+    fn check(records: &mut [[u8; 12]], home: Home) {
         records.sort_unstable();
         let table = table(records, home);
         let mut scan = table.scan(0);

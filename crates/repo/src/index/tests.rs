@@ -60,6 +60,7 @@ fn packs_have_their_blobs_in_order_and_their_totals() {
 }
 
 type Packs = Vec<(PackId, Vec<Entry>)>;
+type Entries = BTreeSet<(BlobHandle, Place)>;
 
 /// Index files as they come and go, and what there is of them in memory.
 #[derive(Default)]
@@ -68,7 +69,7 @@ struct Model {
 }
 
 impl Model {
-    fn entries(&self) -> BTreeSet<(BlobHandle, Place)> {
+    fn entries(&self) -> Entries {
         let packs = self.files.values().flatten();
         packs
             .flat_map(|(pack, entries)| entries.iter().map(|entry| (entry.blob, entry.place_in(*pack))))
@@ -134,7 +135,7 @@ impl Model {
             let of_pack: Vec<_> = entries.iter().filter(|(_, place)| place.pack == pack).collect();
             assert_eq!(totals.blobs.iter().sum::<u32>() as usize, of_pack.len());
         }
-        let mut expect: BTreeMap<PackId, Vec<(IndexId, BTreeSet<(BlobHandle, Place)>)>> = BTreeMap::new();
+        let mut expect: BTreeMap<PackId, Vec<(IndexId, Entries)>> = BTreeMap::new();
         for (file, packs) in &self.files {
             for (pack, entries) in packs {
                 let said = entries.iter().map(|entry| (entry.blob, entry.place_in(*pack)));
