@@ -4,8 +4,10 @@ use zstd_safe::zstd_sys::ZSTD_EndDirective::ZSTD_e_end;
 use zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 mod level;
+mod stream;
 
 pub use level::{Compression, NoCompression, ZstdLevel};
+pub(crate) use stream::{StreamDecoder, StreamEncoder};
 
 /// Matches of four bytes, which zstd looks for in small blobs at the default level, take an eighth of the time there and
 /// save one percent: half a percent of a repository of small files.

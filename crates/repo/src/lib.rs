@@ -30,6 +30,7 @@ mod testing;
 pub mod keys;
 pub mod local;
 pub mod budget;
+pub mod scratch;
 pub mod pack;
 pub mod index;
 pub mod load;

@@ -2,7 +2,10 @@
 
 mod header;
 mod index;
+mod long;
 mod requests;
+
+pub use long::{Loaded, LongBlob, LongReader};
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::Decoder;
@@ -95,7 +98,7 @@ impl<R: Right> Repository<R> {
 
 impl<R: Right> Repository<R> {
     /// Tells the local cache which packs are worth a copy: those of trees, before one is loaded from there.
-    fn note_pack_of(&self, blob: BlobHandle, pack: PackId) {
+    pub(crate) fn note_pack_of(&self, blob: BlobHandle, pack: PackId) {
         if let Some(cache) = self.cache.as_ref().filter(|_| blob.kind == BlobKind::Tree) {
             cache.note_tree_pack(pack);
         }

@@ -9,10 +9,12 @@
 mod beside;
 mod claims;
 mod finisher;
+mod long;
 mod open_packs;
 mod outcome;
 mod saver;
 
+pub use long::LongSaver;
 pub use saver::BlobSaver;
 
 use crate::blob::{BlobHandle, BlobKind};
@@ -25,6 +27,7 @@ use crate::index::Index;
 use crate::pack::body::Room;
 use crate::pack::writer::OpenPack;
 use crate::repository::{Options, Repository};
+use crate::scratch::Scratch;
 use claims::Claims;
 use crossbeam_channel::Sender;
 use finisher::Finisher;
@@ -141,6 +144,19 @@ impl<'a> Upload<'a> {
     /// Those of the index.
     pub fn contains(&self, kind: BlobKind, id: &BlobId) -> Result<bool> {
         Ok(self.claims.contains(&BlobHandle { kind, id: *id }) || self.index.contains(kind, id)?)
+    }
+
+    /// The longest plaintext that one buffer should hold; longer ones go through a [`LongSaver`].
+    pub fn longest_in_memory(&self) -> u64 {
+        self.options.longest_in_memory()
+    }
+
+    /// An empty file for what the work has to put aside.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn scratch(&self) -> Result<Scratch> {
+        Scratch::new(&self.options.temporary_folder)
     }
 
     /// What was added so far.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::node::{Node, NodeKind};
 use crate::quote::quote;
 use crate::snapshot::Snapshot;
-use crate::tree::for_each_node;
+use crate::tree::StoredTree;
 use crate::trees::for_each_tree;
 use hashbrown::HashSet;
 use std::fmt;
@@ -118,10 +118,10 @@ fn look<R: Right>(
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<Finding>> {
     let findings = Mutex::new(Vec::new());
-    let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+    let visit = |tree: &BlobId, stored: Result<StoredTree<'_>>| {
         let mut seen =
             Seen { contents, tree: *tree, subtrees: Vec::new(), blobs: Vec::new(), problems: Vec::new() };
-        seen.tree(index, bytes)?;
+        seen.tree(index, stored)?;
         if let Contents::Gather(all) = contents {
             all.add(&seen.blobs)?;
         }
@@ -148,14 +148,14 @@ pub fn used_packs<R: Right>(
 ) -> Result<HashSet<PackId>> {
     let roots: Vec<_> = snapshots.iter().map(|(_, snapshot)| snapshot.tree).collect();
     let packs = Mutex::new(HashSet::new());
-    let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+    let visit = |tree: &BlobId, stored: Result<StoredTree<'_>>| {
         let mut subtrees = Vec::new();
         let trees = index.copies(BlobKind::Tree, tree)?;
         let mut used: HashSet<PackId> = trees.into_iter().map(|place| place.pack).collect();
         let mut failed = None;
         // Trees that cannot be read are the business of `check_trees`.
-        let _ = bytes.and_then(|bytes| {
-            for_each_node(bytes, |node| {
+        let _ = stored.and_then(|stored| {
+            stored.for_each_node(|node| {
                 for blob in node.blobs() {
                     match index.copies(BlobKind::Data, blob) {
                         Ok(places) => used.extend(places.into_iter().map(|place| place.pack)),
@@ -183,10 +183,10 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    fn tree(&mut self, index: &Index, bytes: Result<&[u8]>) -> Result<()> {
+    fn tree(&mut self, index: &Index, stored: Result<StoredTree<'_>>) -> Result<()> {
         let tree = self.tree;
-        let read = bytes.and_then(|bytes| {
-            for_each_node(bytes, |node| {
+        let read = stored.and_then(|stored| {
+            stored.for_each_node(|node| {
                 self.node(&node);
                 Ok::<(), crate::Error>(())
             })

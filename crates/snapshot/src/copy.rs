@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::node::NodeKind;
 use crate::select::Listed;
 use crate::snapshot::Snapshot;
-use crate::tree::for_each_node;
+use crate::tree::StoredTree;
 use crate::trees::for_each_tree;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -68,10 +68,10 @@ impl<'a, R: Right> Source<'a, R> {
     /// A tree cannot be loaded, a blob is not in the source's index, or the operation was cancelled.
     pub fn missing(&self, root: BlobId, destination: &Index) -> Result<Missing> {
         let (seen, planned, missing) = (&self.seen, &self.planned, Mutex::new(Vec::new()));
-        let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+        let visit = |tree: &BlobId, stored: Result<StoredTree<'_>>| {
             let (mut blobs, mut subtrees) =
                 (vec![BlobHandle { kind: BlobKind::Tree, id: *tree }], Vec::new());
-            for_each_node(bytes?, |node| {
+            stored?.for_each_node(|node| {
                 match node.kind {
                     NodeKind::Dir => subtrees.extend(node.subtree),
                     _ => {

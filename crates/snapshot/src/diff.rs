@@ -2,11 +2,10 @@
 
 use crate::error::Result;
 use crate::node::{Node, NodeKind};
-use crate::tree::{Tree, for_each_node};
+use crate::tree::{Contents, Nodes, StoredTree};
 use crate::trees::for_each_tree;
-use crate::walk::load_tree;
+use crate::walk::load_contents;
 use hashbrown::HashSet;
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
@@ -118,30 +117,26 @@ struct Diff<'a, R: Right> {
 }
 
 impl<R: Right> Diff<'_, R> {
-    fn load(&self, tree: &BlobId) -> Result<Tree> {
+    fn load(&self, tree: &BlobId) -> Result<Contents> {
         if self.repo.cancel().is_set() {
             return Err(tresor_repo::Error::Cancelled.into());
         }
-        load_tree(self.repo, self.index, tree)
+        load_contents(self.repo, self.index, tree)
     }
 
     /// Compares two trees at `path`, which is given back as it was.
     fn trees(&mut self, path: &mut Vec<u8>, first: BlobId, second: BlobId) -> Result<()> {
-        let trees = [self.load(&first)?, self.load(&second)?];
-        let mut nodes: BTreeMap<&[u8], [Option<&Node>; 2]> = BTreeMap::new();
-        for (side, tree) in trees.iter().enumerate() {
-            for node in &tree.nodes {
-                nodes.entry(&node.name).or_default()[side] = Some(node);
-            }
-        }
+        let mut sides = [Sorted::new(self.load(&first)?)?, Sorted::new(self.load(&second)?)?];
         let length = path.len();
-        for (name, pair) in nodes {
+        while let Some(name) = sides.iter().filter_map(Sorted::name).min() {
             path.push(b'/');
             path.extend_from_slice(name);
-            match pair {
-                [Some(first), Some(second)] => self.both(path, first, second)?,
-                [Some(first), None] => self.one(path, first, 0)?,
-                [None, Some(second)] => self.one(path, second, 1)?,
+            let [first, second] = &mut sides;
+            let name = &path[length + 1..];
+            match [first.take(name)?, second.take(name)?] {
+                [Some(first), Some(second)] => self.both(path, &first, &second)?,
+                [Some(first), None] => self.one(path, &first, 0)?,
+                [None, Some(second)] => self.one(path, &second, 1)?,
                 [None, None] => {}
             }
             path.truncate(length);
@@ -190,11 +185,11 @@ impl<R: Right> Diff<'_, R> {
         }
         self.note_blobs(node, side);
         let Some(subtree) = subtree(node) else { return Ok(()) };
-        let (tree, length) = (self.load(&subtree)?, path.len());
-        for node in &tree.nodes {
+        let (mut nodes, length) = (self.load(&subtree)?.into_nodes(), path.len());
+        while let Some(node) = nodes.next()? {
             path.push(b'/');
             path.extend_from_slice(&node.name);
-            self.one(path, node, side)?;
+            self.one(path, &node, side)?;
             path.truncate(length);
         }
         Ok(())
@@ -247,6 +242,60 @@ impl<R: Right> Diff<'_, R> {
     }
 }
 
+/// The nodes of a tree in the order of their names; of several with one name, the last.
+struct Sorted {
+    nodes: Nodes,
+    next: Option<Node>,
+}
+
+impl Sorted {
+    fn new(contents: Contents) -> Result<Self> {
+        let mut nodes = match contents {
+            Contents::Whole(mut tree) => {
+                tree.nodes.sort_by(|one, other| one.name.cmp(&other.name));
+                Nodes::Whole(tree.nodes.into_iter())
+            }
+            Contents::Long(tree) if is_sorted(tree.nodes())? => Nodes::Long(tree.nodes()),
+            Contents::Long(tree) => {
+                let (mut all, mut nodes) = (Vec::new(), tree.nodes());
+                while let Some(node) = nodes.next()? {
+                    all.push(node);
+                }
+                all.sort_by(|one, other| one.name.cmp(&other.name));
+                Nodes::Whole(all.into_iter())
+            }
+        };
+        let next = nodes.next()?;
+        Ok(Sorted { nodes, next })
+    }
+
+    /// The name of the next node.
+    fn name(&self) -> Option<&[u8]> {
+        self.next.as_ref().map(|node| &*node.name)
+    }
+
+    /// Takes the next node if that is its name.
+    fn take(&mut self, name: &[u8]) -> Result<Option<Node>> {
+        let mut taken = None;
+        while self.name() == Some(name) {
+            taken = std::mem::replace(&mut self.next, self.nodes.next()?);
+        }
+        Ok(taken)
+    }
+}
+
+/// Whether a long tree, which others may have written, is in order.
+fn is_sorted(mut nodes: crate::tree::LongNodes) -> Result<bool> {
+    let mut last: Option<Node> = None;
+    while let Some(node) = nodes.next()? {
+        if last.is_some_and(|last| last.name > node.name) {
+            return Ok(false);
+        }
+        last = Some(node);
+    }
+    Ok(true)
+}
+
 /// Hands the blobs of each distinct tree below `roots` to `take`.
 fn for_each_common<R: Right>(
     repo: &Repository<R>,
@@ -254,9 +303,9 @@ fn for_each_common<R: Right>(
     roots: &[BlobId],
     take: &(dyn Fn(&[BlobHandle]) + Sync),
 ) -> Result<()> {
-    let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+    let visit = |tree: &BlobId, stored: Result<StoredTree<'_>>| {
         let (mut blobs, mut subtrees) = (vec![tree_blob(*tree)], Vec::new());
-        for_each_node(bytes?, |node| {
+        stored?.for_each_node(|node| {
             match node.kind {
                 NodeKind::File => blobs.extend(node.blobs().iter().copied().map(data_blob)),
                 NodeKind::Dir => subtrees.extend(node.subtree),

@@ -7,7 +7,7 @@ mod zip;
 
 use crate::error::{Error, Result};
 use crate::node::{Node, NodeKind, is_entry_name};
-use crate::walk::{Descend, load_tree, walk};
+use crate::walk::{Descend, load_contents, walk};
 use std::collections::BTreeSet;
 use std::io::Write;
 use stream::{Step, stream_file};
@@ -45,13 +45,12 @@ pub fn find<R: Right>(repo: &Repository<R>, index: &Index, root: BlobId, path: &
             prefix.push(b'/');
         }
         prefix.extend_from_slice(component);
-        let tree = load_tree(repo, index, &tree)?;
-        let node = tree.find(component).ok_or_else(|| not_found(path))?;
+        let node = load_contents(repo, index, &tree)?.find(component)?.ok_or_else(|| not_found(path))?;
         let is_last = path_is(path, &prefix);
         found = match (&node.kind, node.subtree) {
             (NodeKind::Dir, Some(tree)) => Found::Dir { tree, prefix },
             (NodeKind::Dir, None) => return Err(Error::NoSubtree),
-            (NodeKind::File, _) if is_last => Found::File(Box::new(node.clone())),
+            (NodeKind::File, _) if is_last => Found::File(Box::new(node)),
             (kind, _) => {
                 let wanted = if is_last { "file" } else { "dir" };
                 let path = format!("/{}", String::from_utf8_lossy(&prefix));

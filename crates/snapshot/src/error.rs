@@ -142,6 +142,21 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A temporary file of our own cannot be read.
+    #[error("cannot read a temporary file")]
+    Scratch {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder has more in it than one tree can say.
+    #[error(
+        "folder {path:?} cannot be stored: what is kept of its entries takes more than 4 GiB, the most that a \
+         repository can hold of one folder; move some of them into folders of their own"
+    )]
+    FolderTooLarge {
+        /// Where it is in the snapshot, made readable.
+        path: String,
+    },
     /// Everything in the source is left out.
     #[error("snapshot is empty")]
     EmptySnapshot,

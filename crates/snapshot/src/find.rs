@@ -7,6 +7,7 @@ mod tests;
 use crate::error::{Error, Result};
 use crate::filter::{BadPattern, Case, Pattern, lower_case};
 use crate::node::{Node, NodeKind};
+use crate::tree::Contents;
 use crate::walk::{Descend, Visitor, walk};
 use hashbrown::HashSet;
 use std::borrow::Cow;
@@ -130,7 +131,7 @@ struct Search<'a> {
 }
 
 impl Visitor for Search<'_> {
-    fn enter(&mut self, _path: &[u8], _tree: &crate::tree::Tree) -> Result<()> {
+    fn enter(&mut self, _path: &[u8], _contents: &Contents) -> Result<()> {
         self.open.push((self.next, self.found));
         Ok(())
     }

@@ -13,6 +13,7 @@ pub mod mode;
 pub mod node;
 pub mod fs;
 pub mod tree;
+mod slots;
 pub mod snapshot;
 pub mod select;
 pub mod policy;

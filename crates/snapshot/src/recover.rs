@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::node::{Node, NodeKind};
 use crate::snapshot::Snapshot;
 use crate::snapshots;
-use crate::tree::{Tree, for_each_node};
+use crate::tree::{StoredTree, Tree};
 use crate::trees::for_each_tree;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -42,10 +42,10 @@ impl Orphans {
     pub fn find<R: Right>(repo: &Repository<R>, index: &Index, monitor: &dyn Monitor) -> Result<Orphans> {
         let trees = trees(index)?;
         let (known, unreadable) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+        let visit = |tree: &BlobId, stored: Result<StoredTree<'_>>| {
             let mut below = Vec::new();
-            let read = bytes.and_then(|bytes| {
-                for_each_node(bytes, |node| {
+            let read = stored.and_then(|stored| {
+                stored.for_each_node(|node| {
                     below.extend(node.subtree.filter(|_| node.kind == NodeKind::Dir));
                     Ok::<(), Error>(())
                 })

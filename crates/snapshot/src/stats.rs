@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::node::{Node, NodeKind};
-use crate::tree::for_each_node;
+use crate::tree::StoredTree;
 use crate::trees::for_each_tree;
 use crate::walk::{Descend, walk};
 use hashbrown::{HashMap, HashSet};
@@ -152,9 +152,9 @@ impl<'a, R: Right> Counter<'a, R> {
             progress(Counted { files: 0, blobs: stats.total_blob_count, bytes: stats.total_size });
             Ok(new)
         };
-        let visit = |_: &BlobId, bytes: Result<&[u8]>| {
+        let visit = |_: &BlobId, stored: Result<StoredTree<'_>>| {
             let (mut data, mut trees) = (Vec::new(), Vec::new());
-            for_each_node(bytes?, |node| {
+            stored?.for_each_node(|node| {
                 match node.kind {
                     NodeKind::Dir => trees.extend(node.subtree),
                     _ => data.extend_from_slice(node.blobs()),

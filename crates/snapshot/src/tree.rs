@@ -4,6 +4,9 @@
 //! the peer takes: nodes in any order, other members beside them, anything after.
 
 mod decode;
+mod reader;
+mod stored;
+mod saver;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +16,9 @@ use crate::gojson::{self, Unknown};
 use crate::node::Node;
 
 pub use decode::for_each_node;
+pub use reader::NodeReader;
+pub(crate) use saver::{SavedTree, TreeSaver};
+pub use stored::{Contents, LongNodes, LongTree, Nodes, StoredTree};
 
 /// The length of `{"name":"","type":"x"},`: no node that means anything is shorter.
 const LEAST_NODE_BYTES: usize = 23;
@@ -128,6 +134,16 @@ impl TreeWriter {
     /// How many bytes were written so far.
     pub fn len(&self) -> usize {
         self.out.len()
+    }
+
+    /// What was written and not dropped yet.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Gives up what was written so far: it is kept elsewhere.
+    pub(crate) fn drop_written(&mut self) {
+        self.out.clear();
     }
 
     /// Says whether no node was added yet.

@@ -1,14 +1,15 @@
 //! Every distinct tree below some roots, each once, in no order, by several threads.
 
 use crate::error::{Error, Result};
+use crate::tree::StoredTree;
 use hashbrown::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tresor_repo::handle::Right;
 use tresor_repo::index::{Index, Marks};
 use tresor_repo::{BlobId, BlobKind, Repository};
 
-/// Takes a tree's plaintext, or why it cannot be loaded; answers with the subtrees to go on with.
-pub type Visit<'a> = dyn Fn(&BlobId, Result<&[u8]>) -> Result<Vec<BlobId>> + Sync + 'a;
+/// Takes a tree, or why it cannot be loaded; answers with the subtrees to go on with.
+pub type Visit<'a> = dyn Fn(&BlobId, Result<StoredTree<'_>>) -> Result<Vec<BlobId>> + Sync + 'a;
 
 /// Hands each distinct tree below `roots` to `visit`.
 ///
@@ -35,8 +36,8 @@ pub fn for_each_tree<R: Right>(
                     let subtrees = if repo.cancel().is_set() {
                         Err(tresor_repo::Error::Cancelled.into())
                     } else {
-                        let loaded = loader.load(index, BlobKind::Tree, &tree, &mut plain);
-                        visit(&tree, loaded.map(|()| plain.as_slice()).map_err(Error::from))
+                        let loaded = StoredTree::load(&mut loader, index, &tree, &mut plain);
+                        visit(&tree, loaded.map_err(Error::from))
                     };
                     let subtrees = subtrees.and_then(|subtrees| queue.seen.new_of(subtrees));
                     (0..queue.give_back(root, subtrees)).for_each(|_| done());

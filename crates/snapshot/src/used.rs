@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::node::NodeKind;
 use crate::snapshots::load_these;
-use crate::tree::for_each_node;
+use crate::tree::StoredTree;
 use crate::trees::for_each_tree;
 use std::collections::BTreeSet;
 use tresor_repo::handle::Right;
@@ -69,10 +69,10 @@ pub fn find<'a, R: Right>(
 ) -> Result<Used<'a>> {
     let blobs = index.marks();
     let contents = blobs.later(BlobKind::Data);
-    let visit = |tree: &BlobId, bytes: Result<&[u8]>| {
+    let visit = |tree: &BlobId, stored: Result<StoredTree<'_>>| {
         let (mut subtrees, mut content) = (Vec::new(), Vec::new());
         blobs.mark(BlobKind::Tree, tree)?; // it was loaded, so the index knows it
-        for_each_node(bytes?, |node| {
+        stored?.for_each_node(|node| {
             match node.kind {
                 NodeKind::Dir => subtrees.extend(node.subtree),
                 NodeKind::File => content.extend_from_slice(node.blobs()),

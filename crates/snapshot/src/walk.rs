@@ -2,11 +2,11 @@
 //!
 //! A visitor sees the nodes one after the other, as if one thread read one tree after the other.
 //! Meanwhile other threads load and decode the trees that come next; how many is bounded, in number
-//! for each level of the tree and in bytes for all.
+//! for each level of the tree and in bytes for all. A long tree is read from a file, some of its nodes at a time.
 
 use crate::error::{Error, Result};
 use crate::node::{Node, NodeKind};
-use crate::tree::Tree;
+use crate::tree::{Contents, LongNodes, StoredTree, Tree};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::VecDeque;
 use tresor_repo::handle::Right;
@@ -20,6 +20,9 @@ const AHEAD: usize = 8;
 /// Plaintext bytes of trees that may wait for the visitor, except for those already being waited for.
 const AHEAD_BYTES: u64 = 16 << 20;
 
+/// Nodes of a long tree that are decoded ahead.
+const WINDOW: usize = 256;
+
 /// Whether to go into a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Descend {
@@ -31,8 +34,8 @@ pub enum Descend {
 
 /// Sees the nodes below a tree, each with its path from there (`/a/b`; the root is `/`).
 pub trait Visitor {
-    /// A directory begins; all its nodes are known.
-    fn enter(&mut self, _path: &[u8], _tree: &Tree) -> Result<()> {
+    /// A directory begins; it was read to its end.
+    fn enter(&mut self, _path: &[u8], _contents: &Contents) -> Result<()> {
         Ok(())
     }
     /// The next node. The answer only matters for directories.
@@ -99,8 +102,8 @@ pub fn find_subtree<R: Right>(
         }
         so_far.extend_from_slice(component);
         let text = || String::from_utf8_lossy(&so_far).into_owned();
-        let nodes = load_tree(repo, index, &tree)?;
-        let node = nodes.find(component).ok_or_else(|| Error::NotInSnapshot { path: text() })?;
+        let found = load_contents(repo, index, &tree)?.find(component)?;
+        let node = found.ok_or_else(|| Error::NotInSnapshot { path: text() })?;
         tree = match (&node.kind, node.subtree) {
             (NodeKind::Dir, Some(subtree)) => subtree,
             _ => return Err(Error::NotADirectory { path: text() }),
@@ -109,8 +112,22 @@ pub fn find_subtree<R: Right>(
     Ok(tree)
 }
 
-/// Loads and decodes one tree.
+/// Loads and decodes one tree, however long it is.
 pub fn load_tree<R: Right>(repo: &Repository<R>, index: &Index, tree: &BlobId) -> Result<Tree> {
+    match load_contents(repo, index, tree)? {
+        Contents::Whole(tree) => Ok(tree),
+        Contents::Long(tree) => {
+            let (mut nodes, mut reader) = (Vec::new(), tree.nodes());
+            while let Some(node) = reader.next()? {
+                nodes.push(node);
+            }
+            Ok(Tree { nodes, unknown: reader.unknown() })
+        }
+    }
+}
+
+/// Loads one tree, and decodes it unless it is long; one that is cannot be damaged either.
+pub fn load_contents<R: Right>(repo: &Repository<R>, index: &Index, tree: &BlobId) -> Result<Contents> {
     Source { index, loader: repo.loader(), plain: Vec::new() }.load(tree)
 }
 
@@ -122,33 +139,54 @@ struct Source<'a, R: Right> {
 }
 
 impl<R: Right> Source<'_, R> {
-    fn load(&mut self, tree: &BlobId) -> Result<Tree> {
-        self.loader.load(self.index, BlobKind::Tree, tree, &mut self.plain)?;
-        Tree::decode(&self.plain)
+    fn load(&mut self, tree: &BlobId) -> Result<Contents> {
+        let contents = StoredTree::load(&mut self.loader, self.index, tree, &mut self.plain)?.decode()?;
+        if let Contents::Long(tree) = &contents {
+            // Nobody sees any node of a tree that cannot be decoded to its end.
+            tree.for_each_node(|_| Ok::<(), Error>(()))?;
+        }
+        Ok(contents)
     }
 }
 
 struct Request {
     tree: BlobId,
-    answer: Sender<Result<Tree>>,
+    answer: Sender<Result<Contents>>,
 }
 
 /// A tree being loaded, or loaded and waiting.
 struct Ahead {
     node: usize,
     bytes: u64,
-    answer: Receiver<Result<Tree>>,
+    answer: Receiver<Result<Contents>>,
 }
 
 /// A directory being visited.
 struct Frame {
-    tree: Tree,
+    nodes: Vec<Node>,
+    /// What comes behind these nodes, which are few then.
+    more: Option<LongNodes>,
     /// The next node to visit.
     next: usize,
     /// The first node not yet considered for loading ahead.
     considered: usize,
     ahead: VecDeque<Ahead>,
     path_length: usize,
+}
+
+impl Frame {
+    /// Reads the next nodes, all those before having been visited; says whether there are any.
+    fn refill(&mut self) -> Result<bool> {
+        let Some(more) = &mut self.more else { return Ok(false) };
+        self.nodes.clear();
+        (self.next, self.considered) = (0, 0);
+        while self.nodes.len() < WINDOW
+            && let Some(node) = more.next()?
+        {
+            self.nodes.push(node);
+        }
+        Ok(!self.nodes.is_empty())
+    }
 }
 
 struct Walk<'a, R: Right> {
@@ -163,12 +201,12 @@ struct Walk<'a, R: Right> {
 impl<R: Right> Walk<'_, R> {
     fn run(&mut self, root: BlobId, visitor: &mut dyn Visitor) -> Result<()> {
         match self.source.load(&root) {
-            Ok(tree) => self.enter(tree, visitor)?,
+            Ok(contents) => self.enter(contents, visitor)?,
             Err(error) => return visitor.broken(b"/", error),
         }
         while let Some(frame) = self.frames.last_mut() {
             self.path.truncate(frame.path_length);
-            if frame.next < frame.tree.nodes.len() {
+            if frame.next < frame.nodes.len() || frame.refill()? {
                 frame.next += 1;
                 self.visit(visitor)?;
             } else {
@@ -179,13 +217,17 @@ impl<R: Right> Walk<'_, R> {
         Ok(())
     }
 
-    fn enter(&mut self, tree: Tree, visitor: &mut dyn Visitor) -> Result<()> {
+    fn enter(&mut self, contents: Contents, visitor: &mut dyn Visitor) -> Result<()> {
         if self.repo.cancel().is_set() {
             return Err(tresor_repo::Error::Cancelled.into());
         }
-        visitor.enter(shown(&self.path), &tree)?;
+        visitor.enter(shown(&self.path), &contents)?;
+        let (nodes, more) = match contents {
+            Contents::Whole(tree) => (tree.nodes, None),
+            Contents::Long(tree) => (Vec::new(), Some(tree.nodes())),
+        };
         let path_length = self.path.len();
-        self.frames.push(Frame { tree, next: 0, considered: 0, ahead: VecDeque::new(), path_length });
+        self.frames.push(Frame { nodes, more, next: 0, considered: 0, ahead: VecDeque::new(), path_length });
         self.load_ahead();
         Ok(())
     }
@@ -194,7 +236,7 @@ impl<R: Right> Walk<'_, R> {
     fn visit(&mut self, visitor: &mut dyn Visitor) -> Result<()> {
         let frame = self.frames.last_mut().expect("the caller holds a frame");
         let place = frame.next - 1;
-        let node = &frame.tree.nodes[place];
+        let node = &frame.nodes[place];
         self.path.push(b'/');
         self.path.extend_from_slice(&node.name);
         let descend = visitor.node(&self.path, node)?;
@@ -216,7 +258,7 @@ impl<R: Right> Walk<'_, R> {
             (Some(subtree), None) => self.source.load(&subtree),
         };
         match tree {
-            Ok(tree) => self.enter(tree, visitor),
+            Ok(contents) => self.enter(contents, visitor),
             Err(error) => visitor.broken(&self.path, error),
         }
     }
@@ -225,11 +267,9 @@ impl<R: Right> Walk<'_, R> {
     fn load_ahead(&mut self) {
         let Some(frame) = self.frames.last_mut() else { return };
         frame.considered = frame.considered.max(frame.next);
-        while frame.ahead.len() < AHEAD && frame.considered < frame.tree.nodes.len() {
+        while frame.ahead.len() < AHEAD && frame.considered < frame.nodes.len() {
             let node = frame.considered;
-            if let (NodeKind::Dir, Some(tree)) =
-                (&frame.tree.nodes[node].kind, frame.tree.nodes[node].subtree)
-            {
+            if let (NodeKind::Dir, Some(tree)) = (&frame.nodes[node].kind, frame.nodes[node].subtree) {
                 // Whatever is wrong with the index, who loads the tree will hear of it.
                 let length =
                     self.source.index.plain_length(BlobKind::Tree, &tree).ok().flatten().unwrap_or(0);

@@ -14,16 +14,16 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-const NONCE: usize = 16;
-const TAG: usize = 16;
+pub(super) const NONCE: usize = 16;
+pub(super) const TAG: usize = 16;
 
 /// Encrypted and authenticated in pieces of this size: the MAC finds the ciphertext still in the first
 /// cache. A multiple of every cipher's stride, so that no piece ends within one.
 const PIECE: usize = 16 * 1024;
 
-type Nonce = [u8; NONCE];
+pub(super) type Nonce = [u8; NONCE];
 type Core<'a> = CtrCore<&'a Aes256Enc, flavors::Ctr128BE>;
-type Stream<'a> = StreamCipherCoreWrapper<Core<'a>>;
+pub(super) type Stream<'a> = StreamCipherCoreWrapper<Core<'a>>;
 
 /// An encryption key with its MAC keys, expanded once; wiped on drop, never shown.
 ///
@@ -83,12 +83,8 @@ impl Key {
         length: usize,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let nonce: Nonce = random::bytes()?;
-        if is_zero(&nonce) {
-            return Err(Error::Random { source: "the generator gave nothing but zeros".into() });
-        }
         out.reserve(length + OVERHEAD);
-        self.seal_with(&nonce, parts, out);
+        self.seal_with(&fresh_nonce()?, parts, out);
         Ok(())
     }
 
@@ -162,12 +158,12 @@ impl Key {
         Ok((nonce, ciphertext))
     }
 
-    fn stream(&self, nonce: &Nonce) -> Stream<'_> {
+    pub(super) fn stream(&self, nonce: &Nonce) -> Stream<'_> {
         Stream::from_core(Core::inner_iv_init(&self.encrypt, nonce.into()))
     }
 
     /// The one-time authenticator of this nonce: r from the key, s = AES-128(k, nonce).
-    fn mac(&self, nonce: &Nonce) -> Poly1305 {
+    pub(super) fn mac(&self, nonce: &Nonce) -> Poly1305 {
         let mut one_time = Zeroizing::new([0; 32]);
         let (r, s) = one_time.split_at_mut(16);
         r.copy_from_slice(&self.secret[48..]);
@@ -186,7 +182,16 @@ fn finish(mut mac: Poly1305, rest: &[u8]) -> [u8; TAG] {
     mac.compute_unpadded(tail).into()
 }
 
-fn is_zero(bytes: &[u8]) -> bool {
+/// A nonce for one sealing.
+pub(super) fn fresh_nonce() -> Result<Nonce> {
+    let nonce: Nonce = random::bytes()?;
+    match is_zero(&nonce) {
+        true => Err(Error::Random { source: "the generator gave nothing but zeros".into() }),
+        false => Ok(nonce),
+    }
+}
+
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().fold(0, |all, byte| all | byte) == 0
 }
 

@@ -7,7 +7,7 @@ use crate::id::BlobId;
 use crate::pack::Entry;
 
 /// What a blob may decompress to, whatever the index says: a wrong length there does no harm to the blob.
-const TOLERATED: u64 = 64 * 1024 * 1024;
+pub(crate) const TOLERATED: u64 = 64 * 1024 * 1024;
 
 /// Why sealed bytes are not the blob they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -24,6 +24,12 @@ pub(crate) struct OpenPack {
 }
 
 impl OpenPack {
+    /// A pack of one blob whose sealed bytes are a body already; there are fewer than 4 GiB of them.
+    pub(crate) fn of_one(blob: BlobHandle, body: Body, uncompressed_length: u32) -> Self {
+        let length = u32::try_from(body.len()).expect("the saver refuses longer blobs");
+        OpenPack { entries: vec![Entry { blob, offset: 0, length, uncompressed_length }], body }
+    }
+
     /// Appends a blob.
     ///
     /// # Errors

@@ -44,6 +44,25 @@ impl OpenPacks {
         Ok(if pack.is_full(self.target) { slot.take() } else { None })
     }
 
+    /// Memory and a folder for the bytes of packs.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Adds a pack of one blob to the open pack that `chance` chose, unless it is full alone; returns the pack that is.
+    ///
+    /// # Errors
+    /// Those of temporary files; the packs are then of no use any more.
+    pub(super) fn add_pack(&self, own: OpenPack, kind: BlobKind, chance: bool) -> Result<Option<OpenPack>> {
+        if own.is_full(self.target) {
+            return Ok(Some(own));
+        }
+        let mut slot = lock(&self.pairs[kind as usize][usize::from(chance)]);
+        let pack = slot.get_or_insert_default();
+        pack.merge(own, &self.room)?;
+        Ok(if pack.is_full(self.target) { slot.take() } else { None })
+    }
+
     /// What of an open pack may be hashed beside a blob of `length` bytes; of the longest one, which is full before
     /// the others.
     pub(super) fn unhashed(&self, length: usize) -> Option<Unhashed> {

@@ -10,7 +10,7 @@ use tresor_repo::Problem;
 use super::exclude::SourceFilter;
 use super::monitor::BackupMonitor;
 use super::place::{Descriptors, Kept, Place};
-use super::source::{Entry, Level, Visit};
+use super::source::{Entries, Entry, Level, Visit};
 use super::targets::{Branch, Layout, absolute, on_disk};
 use crate::error::Result;
 use crate::fs::Names;
@@ -27,6 +27,7 @@ pub(super) fn estimate(
     layout: Layout,
     current: &[u8],
     filter: &SourceFilter,
+    mut names: Names,
     monitor: &dyn BackupMonitor,
     finished: &AtomicBool,
 ) {
@@ -39,7 +40,7 @@ pub(super) fn estimate(
         left.push(Left { place, _parent: None, branch, device: None });
     }
     let descriptors = Descriptors::default();
-    let (mut names, mut path) = (Names::default(), Vec::new());
+    let mut path = Vec::new();
     while let Some(Left { place, branch, device, _parent }) = left.pop() {
         place.absolute_path(&mut path);
         let directory = match place.open_and_list(branch.target, &mut names) {
@@ -54,8 +55,9 @@ pub(super) fn estimate(
         let kept = descriptors.keep(&place, Arc::clone(&directory)).map(Arc::new);
         let mut counter = Counter { monitor, stop, counted: &counted, place, kept, left };
         let level = Level { filter, directory: &directory, own_device, device };
-        let outcome = level.visit(&mut path, &names, branch.children, &mut counter);
-        left = counter.left;
+        let mut entries = Entries::new(names, branch.children);
+        let outcome = level.visit(&mut path, &mut entries, usize::MAX, &mut counter);
+        (left, names) = (counter.left, entries.into_names());
         if outcome.is_err() || stop() {
             return;
         }

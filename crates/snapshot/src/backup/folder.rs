@@ -9,6 +9,7 @@ use tresor_repo::BlobId;
 use super::place::Place;
 use super::view::Digested;
 use crate::node::Node;
+use crate::slots::Slots;
 
 /// A directory whose nodes are being collected.
 pub(super) struct Folder {
@@ -20,7 +21,7 @@ pub(super) struct Folder {
     /// Whether its tree was known without reading it.
     pub(super) was_known: bool,
     /// What it looks like, if that may be remembered.
-    pub(super) view: Option<Digested>,
+    view: Mutex<Option<Digested>>,
     content: Mutex<Inside>,
     /// Whether a node lacks something that could not be read.
     flawed: AtomicBool,
@@ -43,13 +44,13 @@ pub(super) enum Inside {
         /// The directory's own node; none for the root, and if it is that of the parent snapshot.
         own: Option<Box<Node>>,
         /// The nodes; a slot stays empty if its entry could not be read.
-        slots: Vec<Option<Node>>,
+        slots: Slots,
     },
 }
 
 impl Inside {
     /// The nodes, if it is more than known.
-    pub(super) fn slots(&mut self) -> Option<&mut Vec<Option<Node>>> {
+    pub(super) fn slots(&mut self) -> Option<&mut Slots> {
         match self {
             Inside::Known { .. } => None,
             Inside::Nodes { slots, .. } => Some(slots),
@@ -58,8 +59,9 @@ impl Inside {
 }
 
 impl Folder {
-    /// The root, with the nodes that are there already and `left` slots to be filled.
-    pub(super) fn root(place: Arc<Place>, slots: Vec<Option<Node>>, left: usize) -> Folder {
+    /// The root, with as many slots to be filled as there are.
+    pub(super) fn root(place: Arc<Place>, slots: Slots) -> Folder {
+        let left = slots.len();
         Folder::with(None, place, Inside::Nodes { own: None, slots }, None, left)
     }
 
@@ -86,7 +88,7 @@ impl Folder {
             above,
             previous,
             was_known: matches!(content, Inside::Known { .. }),
-            view: None,
+            view: Mutex::new(None),
             content: Mutex::new(content),
             flawed: AtomicBool::new(false),
             left: AtomicUsize::new(left + 1),
@@ -99,6 +101,16 @@ impl Folder {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// So many things more are missing.
+    pub(super) fn count_up(&self, more: usize) {
+        self.left.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Remembers what it looks like.
+    pub(super) fn set_view(&self, view: Option<Digested>) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
     /// Says that a node lacks something: the directory must be read again the next time.
     pub(super) fn has_a_flaw(&self) {
         self.flawed.store(true, Ordering::Relaxed);
@@ -106,7 +118,8 @@ impl Folder {
 
     /// What it looks like, if its nodes hold everything.
     pub(super) fn settled_view(&self) -> Option<Digested> {
-        self.view.filter(|_| !self.flawed.load(Ordering::Relaxed))
+        let view = *self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.filter(|_| !self.flawed.load(Ordering::Relaxed))
     }
 
     /// Whether this was the last thing that was missing.

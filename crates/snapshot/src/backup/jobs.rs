@@ -9,8 +9,12 @@ use tresor_repo::BlobId;
 use super::files_cache::Known;
 use super::folder::Folder;
 use super::monitor::Added;
+use super::parent::Previous;
 use super::place::{Kept, Place};
+use super::source::Entries;
 use super::targets::Branch;
+use super::view::View;
+use crate::fs::Directory;
 use crate::node::Node;
 
 /// A directory that has been scanned, while files or subdirectories of it are left to do.
@@ -27,6 +31,19 @@ impl Scanned {
     pub(super) fn new(place: Arc<Place>, folder: Arc<Folder>, kept: Option<Kept>) -> Scanned {
         Scanned { place, folder, _kept: kept }
     }
+}
+
+/// What is left to be scanned of a directory with very many entries.
+pub(super) struct Rest {
+    pub(super) directory: Arc<Directory>,
+    /// The device that it is on, and the one that entries should be on.
+    pub(super) own_device: u64,
+    pub(super) device: Option<u64>,
+    pub(super) entries: Entries,
+    /// What the parent snapshot knows of them.
+    pub(super) previous: Previous,
+    /// What it looks like so far, as long as its nodes hold everything and that may be remembered.
+    pub(super) view: Option<View>,
 }
 
 /// A directory to be scanned.

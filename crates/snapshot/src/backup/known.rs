@@ -14,14 +14,15 @@ use super::folder::{Folder, Inside};
 use super::jobs::{FolderJob, Scanned};
 use super::order::Work;
 use super::place::{Place, push_component};
-use super::source::{Entry, Level, Visit};
+use super::source::{Entries, Entry, Level, Visit};
 use super::targets::{Branch, Branches};
 use super::view::View;
 use super::worker::{Run, Worker};
 use crate::error::{Error, Result};
 use crate::fs::{Directory, Metadata};
 use crate::node::{Node, NodeKind};
-use crate::tree::Tree;
+use crate::slots::Slots;
+use crate::tree::StoredTree;
 
 /// A directory that is looked at: open, listed, and with its own metadata.
 pub(super) struct Open<'a> {
@@ -69,19 +70,19 @@ impl<R: Right> Worker<'_, R> {
         }
         self.tell_unchanged(&seen);
         let content = Inside::Known { tree: known.tree, entries: seen.entries };
-        let mut folder = Folder::new(
+        let folder = Folder::new(
             (Arc::clone(&above.folder), job.slot),
             Arc::clone(open.place),
             content,
             job.previous.clone(),
             seen.folders.len(),
         );
-        folder.view = Some(known.view);
+        folder.set_view(Some(known.view));
         let folder = Arc::new(folder);
         if !seen.folders.is_empty() {
             let scanned = self.scanned(Arc::clone(open.place), &folder, Arc::clone(open.directory));
             let (files, folders) = (Vec::new().into_iter(), seen.folders.into_iter());
-            self.run.order.add(position, Work { scanned, files, folders });
+            self.run.order.add(position, Work { scanned, files, folders, rest: None });
         }
         self.one_done(folder)?;
         Ok(true)
@@ -97,10 +98,17 @@ impl<R: Right> Worker<'_, R> {
 
     fn look(&mut self, open: &Open<'_>, known: &Known) -> Result<Option<Seen>> {
         let Some(cache) = self.run.files_cache else { return Ok(None) };
+        // What is seen has to be remembered until it is known to be unchanged.
+        if self.names.are_spilled() {
+            return Ok(None);
+        }
         let (own_device, device) = (open.metadata.device, open.device);
         let level = Level { filter: self.run.filter, directory: open.directory, own_device, device };
         let mut look = Look { run: self.run, view: Some(View::of(open.metadata)), seen: Seen::default() };
-        level.visit(&mut self.path, &self.names, Branches::default(), &mut look)?;
+        let mut entries = Entries::new(std::mem::take(&mut self.names), Branches::default());
+        let visited = level.visit(&mut self.path, &mut entries, usize::MAX, &mut look);
+        self.names = entries.into_names();
+        visited?;
         let view = look.view.and_then(|view| view.digest_before(cache.settled));
         Ok((view == Some(known.view)).then_some(look.seen))
     }
@@ -134,7 +142,7 @@ impl<R: Right> Worker<'_, R> {
             (None, Some((above, slot))) if above.was_known => {
                 let mut content = above.lock();
                 self.read_known(&mut content)?;
-                let node = content.slots().and_then(|slots| slots.get(*slot)?.clone());
+                let node = content.slots().map(|slots| slots.get(*slot)).transpose()?.flatten();
                 let node = node.filter(|node| *node.name == *folder.place.name());
                 node.map(|node| Some(Box::new(node))).ok_or(Error::FilesCache)
             }
@@ -145,13 +153,20 @@ impl<R: Right> Worker<'_, R> {
     /// Reads the nodes of a known tree, because one of them is to be changed.
     pub(super) fn read_known(&mut self, content: &mut Inside) -> Result<()> {
         let Inside::Known { tree, entries } = content else { return Ok(()) };
-        let read = match self.loader.load(self.run.index, BlobKind::Tree, tree, &mut self.tree) {
+        let mut nodes = match StoredTree::load(&mut self.loader, self.run.index, tree, &mut self.tree) {
             Err(tresor_repo::Error::Cancelled) => return Err(tresor_repo::Error::Cancelled.into()),
-            loaded => loaded.map_err(Error::from).and_then(|()| Tree::decode(&self.tree)),
-        };
-        let nodes = read.ok().map(|tree| tree.nodes).filter(|nodes| nodes.len() == *entries);
-        let nodes = nodes.ok_or(Error::FilesCache)?;
-        *content = Inside::Nodes { own: None, slots: nodes.into_iter().map(Some).collect() };
+            loaded => loaded.map_err(Error::from).and_then(StoredTree::decode),
+        }
+        .map_err(|_| Error::FilesCache)?
+        .into_nodes();
+        let mut slots = Slots::default();
+        while let Some(node) = nodes.next().map_err(|_| Error::FilesCache)? {
+            slots.push(Some(node), self.run.upload)?;
+        }
+        if slots.len() != *entries {
+            return Err(Error::FilesCache);
+        }
+        *content = Inside::Nodes { own: None, slots };
         Ok(())
     }
 }

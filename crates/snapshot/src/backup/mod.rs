@@ -148,7 +148,8 @@ fn read_source<R: Right>(
                     let current = bytes_of_path(files.current);
                     if files.estimate {
                         let (layout, finished) = (layout.clone(), &finished);
-                        scope.spawn(move || estimate(layout, current, filter, monitor, finished));
+                        let names = run.names(repository);
+                        scope.spawn(move || estimate(layout, current, filter, names, monitor, finished));
                     }
                     first.scan_root(layout, current)
                 }),
@@ -171,6 +172,7 @@ impl<R: Right> Worker<'_, R> {
                 Job::Chunk(chunk) => self.save_left_chunk(chunk),
                 Job::File(scanned, file) => self.read_file(scanned, file),
                 Job::Folder(scanned, folder, position) => self.scan_folder(&scanned, folder, &position),
+                Job::Rest(scanned, rest, position) => self.scan_rest(&scanned, *rest, position),
             });
             if let Err(error) = outcome {
                 self.run.fail(error);

@@ -3,12 +3,12 @@
 //! A worker takes whatever comes first in the tree: the files of a directory, then its subdirectories with
 //! all that is in them. So nothing is read far ahead, and what waits is bounded by the directories along
 //! the path in work, not by the size of the source. Chunks of large files go before everything else, so
-//! that one large file keeps all workers busy.
+//! that one large file keeps all workers busy. A directory with very many entries comes in portions.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::jobs::{ChunkJob, FileJob, FolderJob, Scanned};
+use super::jobs::{ChunkJob, FileJob, FolderJob, Rest, Scanned};
 
 /// A directory's place in the order: at each level which subdirectory, then what comes next in it.
 pub(super) type Position = Box<[u32]>;
@@ -18,6 +18,8 @@ pub(super) struct Work {
     pub(super) scanned: Arc<Scanned>,
     pub(super) files: std::vec::IntoIter<FileJob>,
     pub(super) folders: std::vec::IntoIter<FolderJob>,
+    /// What comes behind all these.
+    pub(super) rest: Option<Box<Rest>>,
 }
 
 /// One thing to do.
@@ -28,6 +30,8 @@ pub(super) enum Job {
     File(Arc<Scanned>, FileJob),
     /// Scan a directory.
     Folder(Arc<Scanned>, FolderJob, Position),
+    /// Go on scanning a directory with very many entries; what comes of it belongs at this position.
+    Rest(Arc<Scanned>, Box<Rest>, Position),
 }
 
 /// The queue.
@@ -83,11 +87,15 @@ impl Order {
 
     /// Adds what is to be done in the directory at `position`.
     pub(super) fn add(&self, position: &[u32], work: Work) {
+        self.put(position.iter().copied().chain([0]).collect(), work);
+    }
+
+    /// Goes on with a directory at the place where its rest was.
+    pub(super) fn put(&self, position: Position, work: Work) {
         if work.is_done() {
             return;
         }
-        let key = position.iter().copied().chain([0]).collect();
-        self.lock().directories.insert(key, work);
+        self.lock().directories.insert(position, work);
         self.wake.notify_all();
     }
 
@@ -133,7 +141,9 @@ impl State {
             return Some(Job::File(scanned, file));
         }
         let (mut key, mut work) = first.remove_entry();
-        let folder = work.folders.next()?;
+        let Some(folder) = work.folders.next() else {
+            return work.rest.map(|rest| Job::Rest(work.scanned, rest, key));
+        };
         let position = key.clone();
         if !work.is_done() {
             // Whatever is in the subdirectory goes before the next one.
@@ -148,7 +158,7 @@ impl State {
 
 impl Work {
     fn is_done(&self) -> bool {
-        self.files.len() == 0 && self.folders.len() == 0
+        self.files.len() == 0 && self.folders.len() == 0 && self.rest.is_none()
     }
 }
 

@@ -8,13 +8,15 @@ use super::options::BackupOptions;
 use crate::error::Result;
 use crate::fs::{Metadata, Stamp};
 use crate::node::{Node, NodeKind};
-use crate::tree::Tree;
+use crate::tree::{LongNodes, StoredTree, Tree};
 
 /// The parent's nodes of one directory, given away in the order of their names.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Previous {
     /// In descending order: the next one is the last.
     nodes: Vec<Node>,
+    /// Those of a long tree, which come in order, or are not found: they are read one after the other.
+    more: Option<LongNodes>,
 }
 
 impl Previous {
@@ -26,15 +28,43 @@ impl Previous {
         if !nodes.is_sorted_by(|a, b| a.name >= b.name) {
             nodes.sort_by(|a, b| b.name.cmp(&a.name));
         }
-        Ok(Previous { nodes })
+        Ok(Previous { nodes, more: None })
+    }
+
+    /// Reads a stored tree; a long one as it is asked for.
+    pub(super) fn of(tree: StoredTree<'_>) -> Result<Previous> {
+        match tree {
+            StoredTree::Short(bytes) => Previous::decode(bytes),
+            StoredTree::Long(tree) => Ok(Previous { nodes: Vec::new(), more: Some(tree.nodes()) }),
+        }
     }
 
     /// The parent's node of a name; names must be asked for in ascending order.
-    pub(super) fn take(&mut self, name: &[u8]) -> Option<Node> {
-        while self.nodes.last().is_some_and(|node| *node.name < *name) {
-            self.nodes.pop();
+    ///
+    /// # Errors
+    /// Once a long tree cannot be decoded; then there are no more nodes.
+    pub(super) fn take(&mut self, name: &[u8]) -> Result<Option<Node>> {
+        loop {
+            while self.nodes.last().is_some_and(|node| *node.name < *name) {
+                self.nodes.pop();
+            }
+            if self.nodes.is_empty()
+                && let Some(more) = &mut self.more
+            {
+                match more.next() {
+                    Ok(Some(node)) => {
+                        self.nodes.push(node);
+                        continue;
+                    }
+                    Ok(None) => self.more = None,
+                    Err(error) => {
+                        self.more = None;
+                        return Err(error);
+                    }
+                }
+            }
+            return Ok(self.nodes.pop_if(|node| *node.name == *name));
         }
-        self.nodes.pop_if(|node| *node.name == *name)
     }
 }
 
@@ -81,7 +111,8 @@ mod tests {
         };
         for order in [["a", "c", "e"], ["e", "a", "c"]] {
             let mut previous = stored(&order);
-            let found = ["a", "b", "c", "cc", "e", "f"].map(|name| previous.take(name.as_bytes()).is_some());
+            let found =
+                ["a", "b", "c", "cc", "e", "f"].map(|name| previous.take(name.as_bytes()).unwrap().is_some());
             assert_eq!(found, [true, false, true, false, true, false]);
         }
     }

@@ -3,27 +3,34 @@
 use std::sync::Arc;
 use std::{io, mem};
 
+use tresor_repo::BlobId;
 use tresor_repo::handle::Right;
-use tresor_repo::{BlobId, BlobKind};
 
 use super::folder::{Folder, Inside};
-use super::jobs::{FileJob, FolderJob, Scanned};
+use super::jobs::{FileJob, FolderJob, Rest, Scanned};
 use super::known::Open;
 use super::nodes::attach;
-use super::order::Work;
+use super::order::{Position, Work};
 use super::parent::{Previous, content_is_stored, is_unchanged};
 use super::place::Place;
-use super::source::{Entry, Level, Visit};
-use super::targets::{Branch, Branches, Layout, absolute, on_disk};
+use super::source::{Entries, Entry, Level, Visit};
+use super::targets::{Branch, Layout, absolute, on_disk};
 use super::view::View;
 use super::worker::{Run, Worker};
 use crate::error::{Error, Result};
 use crate::fs::{AttributeReader, Directory, Metadata};
 use crate::node::{Node, NodeKind};
+use crate::slots::Slots;
+use crate::tree::StoredTree;
+
+/// So many entries of a directory are scanned before what was found is worked on: they bound the memory.
+const PORTION: usize = 16 * 1024;
 
 /// What was found in a directory: its nodes as far as they are done, and what is left to do.
 #[derive(Default)]
 struct Found {
+    /// Slots that were found before.
+    before: usize,
     nodes: Vec<Option<Node>>,
     files: Vec<FileJob>,
     folders: Vec<FolderJob>,
@@ -38,7 +45,7 @@ struct Scan<'w, 'a> {
     directory: &'w Directory,
     /// The directory's path in the snapshot.
     snapshot_path: &'w mut Vec<u8>,
-    previous: Previous,
+    previous: &'w mut Previous,
     found: &'w mut Found,
 }
 
@@ -49,36 +56,38 @@ impl<R: Right> Worker<'_, R> {
     /// [`Error::EmptySnapshot`] if everything is left out.
     pub(super) fn scan_root(&mut self, layout: Layout, current: &[u8]) -> Result<()> {
         let tree = self.run.options.parent.map(|(_, tree)| tree);
-        let previous = self.previous(tree.as_ref(), b"/")?;
-        let mut found = Found::default();
-        let mut works = Vec::new();
+        let mut roots = Vec::new();
         for (root, branches) in layout.roots {
             let place = Arc::new(Place::root(&on_disk(current, &root), &absolute(current, &root)));
             let opened = place.open().and_then(|directory| Ok((directory.metadata()?, directory)));
             let (own, directory) = opened.map_err(|source| Error::ReadSource { path: root, source })?;
-            self.names.clear();
-            self.visit(
-                &place,
-                &directory,
-                own.device,
-                Some(own.device),
-                branches,
-                previous.clone(),
-                &mut found,
-            )?;
-            let jobs = (mem::take(&mut found.files), mem::take(&mut found.folders));
-            works.push((place, directory, jobs));
-        }
-        if found.nodes.is_empty() {
-            return Err(Error::EmptySnapshot);
+            let rest = Rest {
+                directory,
+                own_device: own.device,
+                device: Some(own.device),
+                entries: Entries::new(self.names.another(), branches),
+                previous: self.previous(tree.as_ref(), b"/")?,
+                view: None,
+            };
+            roots.push((place, rest));
         }
         let place = Arc::new(Place::root(b"/", b"/"));
-        let left = works.iter().map(|(_, _, (files, folders))| files.len() + folders.len()).sum();
-        let folder = Arc::new(Folder::root(place, found.nodes, left));
-        for (number, (place, directory, (files, folders))) in (0..).zip(works) {
-            let scanned = self.scanned(place, &folder, directory);
-            let work = Work { scanned, files: files.into_iter(), folders: folders.into_iter() };
+        let folder = Arc::new(Folder::root(place, Slots::default()));
+        let mut works = Vec::new();
+        for (place, rest) in roots {
+            let scanned = self.scanned(place, &folder, Arc::clone(&rest.directory));
+            folder.count_up(1);
+            works.push(self.scan_portion(&scanned, rest)?);
+        }
+        let is_empty = folder.lock().slots().is_none_or(|slots| slots.is_empty());
+        if is_empty && works.iter().all(|(work, _)| work.rest.is_none()) {
+            return Err(Error::EmptySnapshot);
+        }
+        for (number, (work, is_over)) in (0..).zip(works) {
             self.run.order.add(&[number], work);
+            if is_over {
+                self.one_done(Arc::clone(&folder))?;
+            }
         }
         self.one_done(folder)
     }
@@ -130,21 +139,47 @@ impl<R: Right> Worker<'_, R> {
         let previous = self.previous(previous_tree.as_ref(), &path)?;
         self.path = path;
 
-        self.visit(&place, &directory, metadata.device, device, branches, previous, &mut found)?;
-
-        let left = found.files.len() + found.folders.len();
         let above = (Arc::clone(&above.folder), slot);
-        let inside = Inside::Nodes { own: Some(Box::new(node)), slots: found.nodes };
-        let mut folder = Folder::new(above, Arc::clone(&place), inside, job.previous, left);
-        let settled = self.run.files_cache.map_or(0, |cache| cache.settled);
-        folder.view = found.view.and_then(|view| view.digest_before(settled));
-        let folder = Arc::new(folder);
-        if left > 0 {
-            let scanned = self.scanned(place, &folder, directory);
-            let (files, folders) = (found.files.into_iter(), found.folders.into_iter());
-            self.run.order.add(position, Work { scanned, files, folders });
+        let inside = Inside::Nodes { own: Some(Box::new(node)), slots: Slots::default() };
+        let folder = Arc::new(Folder::new(above, Arc::clone(&place), inside, job.previous, 0));
+        let scanned = self.scanned(place, &folder, Arc::clone(&directory));
+        let another = self.names.another();
+        let entries = Entries::new(mem::replace(&mut self.names, another), branches);
+        let own_device = metadata.device;
+        let rest = Rest { directory, own_device, device, entries, previous, view: found.view };
+        let (work, is_over) = self.scan_portion(&scanned, rest)?;
+        self.run.order.add(position, work);
+        if is_over { self.one_done(folder) } else { Ok(()) }
+    }
+
+    /// Goes on with a directory whose first entries were scanned.
+    pub(super) fn scan_rest(&mut self, scanned: &Arc<Scanned>, rest: Rest, position: Position) -> Result<()> {
+        let (work, is_over) = self.scan_portion(scanned, rest)?;
+        self.run.order.put(position, work);
+        if is_over { self.one_done(Arc::clone(&scanned.folder)) } else { Ok(()) }
+    }
+
+    /// Scans the next entries of a directory; answers what is to be done in it, and whether the scan is over.
+    fn scan_portion(&mut self, scanned: &Arc<Scanned>, mut rest: Rest) -> Result<(Work, bool)> {
+        let folder = &scanned.folder;
+        let before = folder.lock().slots().map_or(0, |slots| slots.len());
+        let mut found = Found { before, view: rest.view.take(), ..Found::default() };
+        let more = self.visit(&scanned.place, &mut rest, &mut found)?;
+        folder.count_up(found.files.len() + found.folders.len());
+        if let Some(slots) = folder.lock().slots() {
+            found.nodes.into_iter().try_for_each(|node| slots.push(node, self.run.upload))?;
         }
-        self.one_done(folder)
+        let rest = if more {
+            rest.view = found.view;
+            Some(Box::new(rest))
+        } else {
+            let settled = self.run.files_cache.map_or(0, |cache| cache.settled);
+            folder.set_view(found.view.and_then(|view| view.digest_before(settled)));
+            self.names = rest.entries.into_names();
+            None
+        };
+        let (files, folders) = (found.files.into_iter(), found.folders.into_iter());
+        Ok((Work { scanned: Arc::clone(scanned), files, folders, rest }, !more))
     }
 
     pub(super) fn scanned(
@@ -193,8 +228,8 @@ impl<R: Right> Worker<'_, R> {
     /// What the parent snapshot knows of the directory at `path`; a tree that cannot be loaded is a problem.
     pub(super) fn previous(&mut self, tree: Option<&BlobId>, path: &[u8]) -> Result<Previous> {
         let Some(tree) = tree else { return Ok(Previous::default()) };
-        let loaded = match self.loader.load(self.run.index, BlobKind::Tree, tree, &mut self.tree) {
-            Ok(()) => Previous::decode(&self.tree),
+        let loaded = match StoredTree::load(&mut self.loader, self.run.index, tree, &mut self.tree) {
+            Ok(tree) => Previous::of(tree),
             Err(tresor_repo::Error::Cancelled) => return Err(tresor_repo::Error::Cancelled.into()),
             Err(error) => Err(error.into()),
         };
@@ -204,20 +239,12 @@ impl<R: Right> Worker<'_, R> {
         }))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the directory, and where it stands")]
-    fn visit(
-        &mut self,
-        place: &Place,
-        directory: &Directory,
-        own_device: u64,
-        device: Option<u64>,
-        branches: Branches,
-        previous: Previous,
-        found: &mut Found,
-    ) -> Result<()> {
+    /// Visits the next entries; says whether more are left.
+    fn visit(&mut self, place: &Place, rest: &mut Rest, found: &mut Found) -> Result<bool> {
         place.absolute_path(&mut self.path);
         place.snapshot_path(&mut self.snapshot_path);
-        let level = Level { filter: self.run.filter, directory, own_device, device };
+        let Rest { directory, own_device, device, entries, previous, .. } = rest;
+        let level = Level { filter: self.run.filter, directory, own_device: *own_device, device: *device };
         let mut scan = Scan {
             run: self.run,
             attributes: &mut self.attributes,
@@ -226,7 +253,7 @@ impl<R: Right> Worker<'_, R> {
             previous,
             found,
         };
-        level.visit(&mut self.path, &self.names, branches, &mut scan)
+        level.visit(&mut self.path, entries, PORTION, &mut scan)
     }
 }
 
@@ -236,7 +263,7 @@ impl Visit for Scan<'_, '_> {
         if let Some(view) = &mut self.found.view {
             view.entry(entry.name, &entry.metadata);
         }
-        let previous = self.previous.take(entry.name);
+        let previous = self.previous_node(entry.name, entry.path);
         match entry.metadata.kind() {
             NodeKind::Dir => self.folder(&entry, previous),
             NodeKind::File => self.file(&entry, previous),
@@ -246,7 +273,7 @@ impl Visit for Scan<'_, '_> {
     }
 
     fn passage(&mut self, name: &[u8], branch: Branch, device: Option<u64>) -> Result<()> {
-        let previous = self.previous.take(name).map(Box::new);
+        let previous = self.previous_node(name, name).map(Box::new);
         let slot = self.found.slot();
         let disk_name = disk_name(name, &branch.disk_name);
         self.found.folders.push(FolderJob {
@@ -276,6 +303,14 @@ impl Visit for Scan<'_, '_> {
 }
 
 impl Scan<'_, '_> {
+    /// The parent's node of an entry; a tree that turns out to be damaged is a problem, told at the entry's path.
+    fn previous_node(&mut self, name: &[u8], path: &[u8]) -> Option<Node> {
+        self.previous.take(name).unwrap_or_else(|cause| {
+            self.run.problem(path, "find in the parent snapshot's tree", cause);
+            None
+        })
+    }
+
     fn folder(&mut self, entry: &Entry<'_>, previous: Option<Node>) {
         let slot = self.found.slot();
         self.found.folders.push(FolderJob {
@@ -357,7 +392,7 @@ impl Found {
     /// A slot for a node that is not done yet.
     fn slot(&mut self) -> usize {
         self.nodes.push(None);
-        self.nodes.len() - 1
+        self.before + self.nodes.len() - 1
     }
 }
 

@@ -1,14 +1,15 @@
 //! What a directory of the source has to offer: its entries, without what is left out.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::btree_map;
 use std::io;
+use std::iter::Peekable;
 
 use super::exclude::{SourceFilter, TagFile, rejected_by_tags};
 use super::place::push_component;
 use super::targets::{Branch, Branches};
-use crate::error::Result;
-use crate::fs::{Directory, Metadata, Names};
+use crate::error::{Error, Result};
+use crate::fs::{Cursor, Directory, Metadata, Names};
 use crate::node::NodeKind;
 
 /// Who is told what a directory has to offer, in the order of the names.
@@ -57,29 +58,76 @@ pub(super) struct Level<'a> {
     pub(super) device: Option<u64>,
 }
 
+/// The names in a directory and those that targets name there, in one ascending order.
+pub(super) struct Entries {
+    names: Names,
+    cursor: Cursor,
+    branches: Peekable<btree_map::IntoIter<Vec<u8>, Branch>>,
+    /// Whether it was told which tag files are none.
+    tags_told: bool,
+}
+
+impl Entries {
+    /// All of them are still to be visited.
+    pub(super) fn new(names: Names, branches: Branches) -> Entries {
+        let branches = branches.into_iter().peekable();
+        Entries { names, cursor: Cursor::default(), branches, tags_told: false }
+    }
+
+    /// Gives the names back, so that their memory can be used again.
+    pub(super) fn into_names(self) -> Names {
+        self.names
+    }
+}
+
 impl<'f> Level<'f> {
-    /// Visits `names` and the places that targets name besides; `path` is the directory's absolute path.
+    /// Visits `most` of the entries; `path` is the directory's absolute path. Says whether more are left.
     pub(super) fn visit(
         &self,
         path: &mut Vec<u8>,
-        names: &Names,
-        branches: Branches,
+        entries: &mut Entries,
+        most: usize,
         visit: &mut impl Visit,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut tags = None;
         let own_length = path.len();
-        for (name, branch) in merged(names, branches) {
+        let Entries { names, cursor, branches, tags_told } = entries;
+        let failed = |source| Error::Scratch { source };
+        for _ in 0..most {
             path.truncate(own_length);
-            match branch {
-                Some(branch) if !branch.children.is_empty() => visit.passage(&name, branch, self.device)?,
-                Some(branch) => {
-                    self.offer(path, (&name, &branch.disk_name), branch.named, &mut tags, visit)?;
+            let listed = names.at(cursor).map_err(failed)?;
+            let order = match (listed, branches.peek()) {
+                (None, None) => return Ok(false),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(listed), Some((branch, _))) => listed.cmp(branch),
+            };
+            // What is listed is part of a target: all of it belongs to the snapshot.
+            let (named, branch) = match order {
+                Ordering::Less => (None, None),
+                Ordering::Equal => {
+                    (None, branches.next().map(|(_, branch)| Branch { target: true, ..branch }))
                 }
-                None => self.offer(path, (&name, &name), false, &mut tags, visit)?,
+                Ordering::Greater => {
+                    branches.next().map_or((None, None), |(name, branch)| (Some(name), Some(branch)))
+                }
+            };
+            let listed_length = if named.is_some() { None } else { listed.map(<[u8]>::len) };
+            let name = named.as_deref().or(listed).unwrap_or_default();
+            match branch {
+                Some(branch) if !branch.children.is_empty() => visit.passage(name, branch, self.device)?,
+                Some(branch) => {
+                    let names = (name, &*branch.disk_name);
+                    self.offer(path, names, branch.named, (&mut tags, tags_told), visit)?;
+                }
+                None => self.offer(path, (name, name), false, (&mut tags, tags_told), visit)?,
+            }
+            if let Some(length) = listed_length {
+                names.advance(cursor, length);
             }
         }
         path.truncate(own_length);
-        Ok(())
+        Ok(true)
     }
 
     /// Looks at one entry and offers it unless it is left out; `path` still ends at the directory.
@@ -88,7 +136,7 @@ impl<'f> Level<'f> {
         path: &mut Vec<u8>,
         (name, disk_name): (&[u8], &[u8]),
         named: bool,
-        tags: &mut Option<Vec<&'f TagFile>>,
+        (tags, tags_told): (&mut Option<Vec<&'f TagFile>>, &mut bool),
         visit: &mut impl Visit,
     ) -> Result<()> {
         let own_length = path.len();
@@ -110,7 +158,7 @@ impl<'f> Level<'f> {
             return Ok(());
         }
         if !named {
-            let tags = tags.get_or_insert_with(|| self.tags(&path[..own_length], visit));
+            let tags = tags.get_or_insert_with(|| self.tags(&path[..own_length], tags_told, visit));
             if self.filter.rejects_device(&metadata, self.device, self.own_device)
                 || self.filter.rejects_size(&metadata)
                 || rejected_by_tags(tags, disk_name)
@@ -123,32 +171,14 @@ impl<'f> Level<'f> {
         visit.entry(Entry { name, disk_name, path, metadata, device })
     }
 
-    fn tags(&self, path: &[u8], visit: &mut impl Visit) -> Vec<&'f TagFile> {
+    fn tags(&self, path: &[u8], told: &mut bool, visit: &mut impl Visit) -> Vec<&'f TagFile> {
+        let was_told = std::mem::replace(told, true);
         self.filter.tags_in(self.directory, |tag, cause| {
             let mut path = path.to_vec();
             push_component(&mut path, &tag.name);
-            visit.unsigned(&path, cause);
+            if !was_told {
+                visit.unsigned(&path, cause);
+            }
         })
     }
-}
-
-/// The names in a directory and those that targets name there, in one ascending order.
-fn merged(names: &Names, branches: Branches) -> impl Iterator<Item = (Cow<'_, [u8]>, Option<Branch>)> {
-    let mut listed = names.iter().peekable();
-    let mut branches = branches.into_iter().peekable();
-    std::iter::from_fn(move || {
-        let order = match (listed.peek(), branches.peek()) {
-            (None, None) => return None,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(listed), Some((branch, _))) => (*listed).cmp(branch),
-        };
-        if order != Ordering::Greater {
-            let name = listed.next()?;
-            let branch = if order.is_eq() { branches.next() } else { None };
-            // What is listed is part of a target: all of it belongs to the snapshot.
-            return Some((Cow::Borrowed(name), branch.map(|(_, branch)| Branch { target: true, ..branch })));
-        }
-        branches.next().map(|(name, branch)| (Cow::Owned(name), Some(branch)))
-    })
 }

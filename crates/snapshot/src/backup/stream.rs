@@ -23,22 +23,22 @@ impl<R: Right> Worker<'_, R> {
         let name: Box<[u8]> = components.pop().unwrap_or_default().into();
 
         let mut place = Arc::new(Place::root(b"/", b"/"));
-        let mut folder = Arc::new(Folder::root(Arc::clone(&place), vec![None], 1));
+        let mut folder = Arc::new(Folder::root(Arc::clone(&place), vec![None].into()));
         let tree = self.run.options.parent.map(|(_, tree)| tree);
         let mut nodes = self.previous(tree.as_ref(), b"/")?;
         for component in components {
-            let previous = nodes.take(component).map(Box::new);
+            let previous = nodes.take(component)?.map(Box::new);
             nodes = self.previous(previous.as_ref().and_then(|node| node.subtree.as_ref()), &stream.path)?;
             place = Arc::new(Place::child(&place, component.into(), None, false));
             let node = self.made_up(component, NodeKind::Dir, mode::DIR | 0o755);
             let above = (Arc::clone(&folder), 0);
-            let inside = Inside::Nodes { own: Some(Box::new(node)), slots: vec![None] };
+            let inside = Inside::Nodes { own: Some(Box::new(node)), slots: vec![None].into() };
             let below = Folder::new(above, Arc::clone(&place), inside, previous, 1);
             self.one_done(std::mem::replace(&mut folder, Arc::new(below)))?;
         }
         self.one_done(Arc::clone(&folder))?;
 
-        let previous = nodes.take(&name).map(Box::new);
+        let previous = nodes.take(&name)?.map(Box::new);
         let node = self.made_up(&name, NodeKind::File, 0o644);
         let job = FileJob { slot: 0, name, disk_name: None, previous };
         let scanned = Arc::new(Scanned::new(place, folder, None));

@@ -49,10 +49,8 @@ impl Layout {
             let mut names = Names::default();
             Directory::open(path_of_bytes(&on_disk(current, root)))
                 .and_then(|directory| directory.names(&mut names))
+                .and_then(|()| names.for_each(|name| layout.add(root, &[name], false)))
                 .map_err(|cause| (clean.clone(), cause))?;
-            for name in names.iter() {
-                layout.add(root, &[name], false);
-            }
         }
         Ok(layout)
     }

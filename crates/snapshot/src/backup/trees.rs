@@ -6,16 +6,18 @@
 use std::mem;
 use std::sync::{Arc, PoisonError};
 
+use tresor_repo::BlobId;
 use tresor_repo::handle::Right;
-use tresor_repo::{BlobId, BlobKind};
 
 use super::files_cache::Known;
 use super::folder::{Folder, Inside};
 use super::monitor::{Added, Change, FinishedItem};
 use super::worker::Worker;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::gojson::{self, Unknown};
 use crate::node::Node;
-use crate::tree::TreeWriter;
+use crate::slots::Slots;
+use crate::tree::{SavedTree, TreeSaver};
 
 impl<R: Right> Worker<'_, R> {
     /// Fills a slot; an empty node leaves the entry out.
@@ -38,15 +40,12 @@ impl<R: Right> Worker<'_, R> {
     fn put(&mut self, folder: &Folder, slot: usize, node: Option<Node>) -> Result<()> {
         let mut content = folder.lock();
         self.read_known(&mut content)?;
-        if let Some(place) = content.slots().and_then(|slots| slots.get_mut(slot)) {
-            *place = node;
-        }
-        Ok(())
+        content.slots().map_or(Ok(()), |slots| slots.put(slot, node, self.run.upload))
     }
 
     /// Makes a complete directory a tree, and a node of the one above; where it is known to be, it stays there.
     fn fold(&mut self, folder: &Folder) -> Result<()> {
-        let taken = mem::replace(&mut *folder.lock(), Inside::Nodes { own: None, slots: Vec::new() });
+        let taken = mem::replace(&mut *folder.lock(), Inside::Nodes { own: None, slots: Slots::default() });
         match taken {
             Inside::Known { tree, .. } => {
                 folder.place.snapshot_path(&mut self.snapshot_path);
@@ -71,24 +70,19 @@ impl<R: Right> Worker<'_, R> {
         &mut self,
         folder: &Folder,
         own: Option<Box<Node>>,
-        mut nodes: Vec<Option<Node>>,
+        mut nodes: Slots,
     ) -> Result<Option<Node>> {
         let previous = self.previous_of(folder)?;
-        // They are in order but for the root, whose targets come from several directories.
-        let name = |node: &Node| node.name.clone();
-        if folder.above.is_none() {
-            nodes.sort_by_cached_key(|node| node.as_ref().map(name));
-        }
-        if nodes.iter().any(Option::is_none) {
+        if nodes.lack_any() {
             folder.has_a_flaw();
         }
-        let mut writer = TreeWriter::with_buffer(mem::take(&mut self.tree));
-        for node in nodes.iter().flatten() {
-            writer.push(node)?;
-        }
+        let saved = match self.write_tree(folder, &mut nodes) {
+            Err(Error::Repo(tresor_repo::Error::TooLarge { .. })) => return self.too_large(folder),
+            saved => saved?,
+        };
         drop(nodes);
-        self.tree = writer.finish();
-        let saved = self.saver.save_blob(BlobKind::Tree, &self.tree)?;
+        let SavedTree { saved, length, buffer } = saved;
+        self.tree = buffer;
 
         if folder.above.is_none() {
             *self.run.root.lock().unwrap_or_else(PoisonError::into_inner) = Some(saved.id);
@@ -100,8 +94,29 @@ impl<R: Right> Worker<'_, R> {
         let change = Change::between(previous.as_deref(), &node);
         folder.place.snapshot_path(&mut self.snapshot_path);
         self.remember(folder, saved.id);
-        self.tell_folder(folder, change, Added::of(&saved, self.tree.len()));
+        self.tell_folder(folder, change, Added::of(&saved, usize::try_from(length).unwrap_or(usize::MAX)));
         Ok(Some(*node))
+    }
+
+    fn write_tree(&mut self, folder: &Folder, nodes: &mut Slots) -> Result<SavedTree> {
+        let mut tree = TreeSaver::new(self.run.upload, mem::take(&mut self.tree));
+        // They are in order but for the root, whose targets come from several directories.
+        match folder.above {
+            Some(_) => nodes.write(&mut tree)?,
+            None => nodes.write_sorted(&mut tree)?,
+        }
+        tree.finish(&Unknown::new(), &mut self.saver, None)
+    }
+
+    /// A directory that the format cannot hold is left out, as one that cannot be read; without a root there is nothing.
+    fn too_large(&mut self, folder: &Folder) -> Result<Option<Node>> {
+        folder.place.snapshot_path(&mut self.snapshot_path);
+        let path = gojson::lossy(&self.snapshot_path).into_owned();
+        if folder.above.is_none() {
+            return Err(Error::FolderTooLarge { path });
+        }
+        self.run.problem(&self.snapshot_path, "save", Error::FolderTooLarge { path });
+        Ok(None)
     }
 
     /// Remembers for the next backup what the directory looks like; its path is in `self.snapshot_path`.

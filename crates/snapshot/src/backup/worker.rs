@@ -132,6 +132,13 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Room for the names in a directory.
+    pub(super) fn names<R: Right>(&self, repository: &Repository<R>) -> Names {
+        let options = repository.options();
+        let longest = usize::try_from(options.longest_in_memory()).unwrap_or(usize::MAX);
+        Names::spilling(options.temporary_folder.clone(), longest)
+    }
+
     /// An empty buffer, with room left from an earlier use if there is one.
     pub(super) fn take_buffer(&self) -> Vec<u8> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
@@ -199,7 +206,7 @@ impl<'a, R: Right> Worker<'a, R> {
             saver: run.upload.saver(),
             loader: repository.loader(),
             attributes: AttributeReader::default(),
-            names: Names::default(),
+            names: run.names(repository),
             path: Vec::new(),
             snapshot_path: Vec::new(),
             window: Window::default(),

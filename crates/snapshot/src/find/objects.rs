@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::node::{Node, NodeKind};
-use crate::tree::Tree;
+use crate::tree::Contents;
 use crate::walk::{Descend, Visitor, walk};
 use hashbrown::HashSet;
 use std::collections::BTreeSet;
@@ -163,7 +163,7 @@ impl Search<'_, '_> {
 }
 
 impl Visitor for Search<'_, '_> {
-    fn enter(&mut self, _path: &[u8], _tree: &Tree) -> Result<()> {
+    fn enter(&mut self, _path: &[u8], _contents: &Contents) -> Result<()> {
         self.open.push((self.next, self.met));
         Ok(())
     }

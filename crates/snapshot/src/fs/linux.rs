@@ -29,7 +29,7 @@ pub(super) fn list(directory: BorrowedFd<'_>, names: &mut Names) -> io::Result<(
     let mut buffer = Vec::with_capacity(LISTING);
     let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
-        names.push(entry?.file_name().to_bytes());
+        names.push(entry?.file_name().to_bytes())?;
     }
     Ok(())
 }

@@ -25,5 +25,5 @@ pub use attributes::AttributeReader;
 pub use device::is_distant;
 #[cfg(target_os = "linux")]
 pub use linux::privileges;
-pub use names::Names;
+pub use names::{Cursor, Names};
 pub use unix::{Directory, Metadata, Stamp, bytes_of_path, path_of_bytes};

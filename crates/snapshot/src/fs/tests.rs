@@ -17,10 +17,9 @@ fn names_come_sorted_by_their_bytes() {
     }
     let mut names = Names::default();
     Directory::open(folder.path()).unwrap().names(&mut names).unwrap();
-    let found: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let mut found = Vec::new();
+    names.for_each(|name| found.push(String::from_utf8_lossy(name).into_owned())).unwrap();
     assert_eq!(found, ["A", "a", "a.b", "aa", "b", "ä"]);
-    assert_eq!(names.len(), 6);
-    assert_eq!(names.get(4), b"b");
 }
 
 #[test]
@@ -31,7 +30,9 @@ fn a_directory_with_many_names_is_listed_completely() {
     }
     let mut names = Names::default();
     Directory::open(folder.path()).unwrap().names(&mut names).unwrap();
-    assert_eq!(names.len(), 3000);
+    let mut count = 0;
+    names.for_each(|_| count += 1).unwrap();
+    assert_eq!(count, 3000);
 }
 
 #[test]

@@ -155,8 +155,7 @@ impl Directory {
     pub fn names(&self, names: &mut Names) -> io::Result<()> {
         names.clear();
         platform::list(self.descriptor.as_fd(), names)?;
-        names.sort();
-        Ok(())
+        names.sort()
     }
 
     /// The metadata of the directory itself.

@@ -9,7 +9,7 @@ use crate::restore::options::{RestoreMonitor, RestoreOptions};
 use crate::restore::owners::Owners;
 use crate::restore::table::{Decision, DirEntry, DirNumber, Item, ItemNumber, Kind, Metadata, Table};
 use crate::restore::target::{Name, Target};
-use crate::tree::Tree;
+use crate::tree::{Contents, LongTree};
 use crate::walk::{Descend, Visitor};
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
@@ -52,8 +52,16 @@ struct Frame {
     found: Option<(CString, Metadata)>,
     /// Its place in the table, once something in it is to be restored.
     number: Option<DirNumber>,
-    /// All names in its tree, if they matter: what else is on disk is to be removed.
-    known: Option<HashSet<Box<[u8]>>>,
+    /// What its tree has, if that matters: what else is on disk is to be removed.
+    known: Option<Known>,
+}
+
+/// What is in a tree.
+enum Known {
+    /// All names.
+    Names(HashSet<Box<[u8]>>),
+    /// More names than are held in memory.
+    Long(LongTree),
 }
 
 impl<'a> Collector<'a> {
@@ -202,9 +210,14 @@ impl<'a> Collector<'a> {
 }
 
 impl Visitor for Collector<'_> {
-    fn enter(&mut self, _path: &[u8], tree: &Tree) -> Result<()> {
+    fn enter(&mut self, _path: &[u8], contents: &Contents) -> Result<()> {
         if self.options.delete && self.on_disk.is_some() {
-            let known = tree.nodes.iter().map(|node| node.name.clone()).collect();
+            let known = match contents {
+                Contents::Whole(tree) => {
+                    Known::Names(tree.nodes.iter().map(|node| node.name.clone()).collect())
+                }
+                Contents::Long(tree) => Known::Long(tree.clone()),
+            };
             self.frames.last_mut().expect("the target's frame stays").known = Some(known);
         }
         Ok(())
@@ -228,7 +241,7 @@ impl Visitor for Collector<'_> {
 
     fn leave(&mut self, path: &[u8]) -> Result<()> {
         if let Some(Frame { number: Some(number), known: Some(known), .. }) = self.frames.pop() {
-            self.find_extra(path, number, &known);
+            self.find_extra(path, number, &known)?;
         }
         Ok(())
     }
@@ -243,19 +256,34 @@ impl Visitor for Collector<'_> {
 
 impl Collector<'_> {
     /// Finds what a directory on disk has, the tree has not, and the selection takes.
-    fn find_extra(&mut self, path: &[u8], number: DirNumber, known: &HashSet<Box<[u8]>>) {
+    fn find_extra(&mut self, path: &[u8], number: DirNumber, known: &Known) -> Result<()> {
         let table = &self.collected.table;
-        let Some(on_disk) = self.on_disk.as_mut() else { return };
+        let Some(on_disk) = self.on_disk.as_mut() else { return Ok(()) };
         if !table.dirs[number as usize].exists {
-            return;
+            return Ok(());
         }
-        let names = match on_disk.get(table, number).and_then(|dir| dir.names()) {
+        let mut names = match on_disk.get(table, number).and_then(|dir| dir.names()) {
             Ok(names) => names,
-            Err(errno) => return self.problem(path, Failure::step("list the directory")(errno)),
+            Err(errno) => {
+                self.problem(path, Failure::step("list the directory")(errno));
+                return Ok(());
+            }
         };
+        match known {
+            Known::Names(known) => names.retain(|name| !known.contains(name.to_bytes())),
+            Known::Long(tree) => {
+                let mut extra: HashSet<CString> = names.into_iter().collect();
+                tree.for_each_node(|node| {
+                    extra.remove(&*CString::new(node.name).unwrap_or_default());
+                    Ok::<(), Error>(())
+                })?;
+                names = extra.into_iter().collect();
+                names.sort_unstable();
+            }
+        }
         let mut whole = if path == b"/" { Vec::new() } else { path.to_vec() };
         let length = whole.len();
-        for name in names.into_iter().filter(|name| !known.contains(name.to_bytes())) {
+        for name in names {
             whole.truncate(length);
             whole.push(b'/');
             whole.extend_from_slice(name.to_bytes());
@@ -263,5 +291,6 @@ impl Collector<'_> {
                 self.collected.extra.push((number, name));
             }
         }
+        Ok(())
     }
 }

@@ -4,13 +4,16 @@ use hashbrown::{HashMap, HashSet};
 use tresor_repo::handle::MayAppend;
 use tresor_repo::index::Index;
 use tresor_repo::upload::{BlobSaver, Upload};
-use tresor_repo::{BlobId, BlobKind, Repository};
+use tresor_repo::{BlobId, Repository};
 
 use crate::error::{Error, Result};
+use crate::gojson::{self, Unknown};
 use crate::node::{Node, NodeKind};
 use crate::quote::quoted;
-use crate::tree::Tree;
+use crate::slots::Slots;
+use crate::tree::{Contents, LongTree, Tree, TreeSaver, TreeWriter};
 use crate::walk::{Descend, Visitor, walk};
+use sha2::{Digest, Sha256};
 
 /// What becomes of a node.
 pub enum Edited {
@@ -73,7 +76,7 @@ impl Rewriter {
         let work = |upload: &Upload<'_>| {
             let saver = upload.saver();
             let (frames, waiting) = (Vec::new(), Some(Waiting { tree: Some(root), node: None }));
-            let mut run = Run { edit, rewriter: self, saver, frames, waiting, root: None };
+            let mut run = Run { edit, rewriter: self, upload, saver, frames, waiting, root: None };
             walk(repo, index, root, &mut run)?;
             Ok::<_, Error>(run.root)
         };
@@ -85,6 +88,7 @@ impl Rewriter {
 struct Run<'a, E> {
     edit: &'a mut E,
     rewriter: &'a mut Rewriter,
+    upload: &'a Upload<'a>,
     saver: BlobSaver<'a>,
     frames: Vec<Frame>,
     /// The directory whose tree comes next.
@@ -95,8 +99,8 @@ struct Run<'a, E> {
 /// A directory that is being made.
 struct Frame {
     of: Waiting,
-    nodes: Vec<Node>,
-    unknown: crate::gojson::Unknown,
+    nodes: Slots,
+    unknown: Unknown,
     changed: bool,
 }
 
@@ -109,13 +113,16 @@ struct Waiting {
 }
 
 impl<E: Edit> Visitor for Run<'_, E> {
-    fn enter(&mut self, path: &[u8], tree: &Tree) -> Result<()> {
+    fn enter(&mut self, path: &[u8], contents: &Contents) -> Result<()> {
         let of = self.waiting.take().expect("a directory is announced before it is entered");
-        if E::KNOWN_ONLY && !tree.tree_is(of.tree) {
+        let (is_ours, unknown) = match contents {
+            Contents::Whole(tree) => (!E::KNOWN_ONLY || tree.tree_is(of.tree), tree.unknown.clone()),
+            Contents::Long(tree) => long_tree_is(tree, of.tree)?,
+        };
+        if E::KNOWN_ONLY && !is_ours {
             return Err(Error::LossyTree { path: quoted(path) });
         }
-        let (nodes, unknown) = (Vec::with_capacity(tree.nodes.len()), tree.unknown.clone());
-        self.frames.push(Frame { of, nodes, unknown, changed: false });
+        self.frames.push(Frame { of, nodes: Slots::default(), unknown, changed: false });
         Ok(())
     }
 
@@ -134,13 +141,13 @@ impl<E: Edit> Visitor for Run<'_, E> {
             }
         };
         if node.kind != NodeKind::Dir {
-            frame.nodes.push(node);
+            frame.nodes.push(Some(node), self.upload)?;
             return Ok(Descend::Over);
         }
         if let Some(known) = node.subtree.and_then(|tree| self.rewriter.known.get(&tree)) {
             frame.changed |= node.subtree != Some(*known);
             node.subtree = Some(*known);
-            frame.nodes.push(node);
+            frame.nodes.push(Some(node), self.upload)?;
             return Ok(Descend::Over);
         }
         self.waiting = Some(Waiting { tree: node.subtree, node: Some(node) });
@@ -155,21 +162,20 @@ impl<E: Edit> Visitor for Run<'_, E> {
         }
         let tree = match frame.of.tree {
             Some(tree) if !frame.changed => tree,
-            _ => self.save(frame.nodes, frame.unknown)?,
+            _ => self.save(path, frame.nodes, &frame.unknown)?,
         };
         if let (false, Some(old)) = (E::DEPENDS_ON_PATH, frame.of.tree) {
             self.rewriter.known.insert(old, tree);
         }
-        self.made(frame.of, tree);
-        Ok(())
+        self.made(frame.of, tree)
     }
 
     fn broken(&mut self, path: &[u8], error: Error) -> Result<()> {
         if self.edit.broken(path, error)? {
             let of = self.waiting.take().expect("a directory is announced before it is entered");
             if of.node.is_some() {
-                let empty = self.save(Vec::new(), Vec::new())?;
-                self.made(of, empty);
+                let empty = self.save(path, Slots::default(), &Unknown::new())?;
+                self.made(of, empty)?;
             }
         }
         Ok(())
@@ -178,15 +184,16 @@ impl<E: Edit> Visitor for Run<'_, E> {
 
 impl<E> Run<'_, E> {
     /// A directory is made; its node goes into the one above.
-    fn made(&mut self, of: Waiting, tree: BlobId) {
+    fn made(&mut self, of: Waiting, tree: BlobId) -> Result<()> {
         match (of.node, self.frames.last_mut()) {
             (Some(mut node), Some(above)) => {
                 above.changed |= of.tree != Some(tree);
                 node.subtree = Some(tree);
-                above.nodes.push(node);
+                above.nodes.push(Some(node), self.upload)?;
             }
             _ => self.root = Some(tree),
         }
+        Ok(())
     }
 
     /// A directory is gone.
@@ -196,21 +203,45 @@ impl<E> Run<'_, E> {
         }
     }
 
-    fn save(&mut self, mut nodes: Vec<Node>, unknown: crate::gojson::Unknown) -> Result<BlobId> {
-        nodes.sort_by(|one, other| one.name.cmp(&other.name));
-        let bytes = Tree { nodes, unknown }.encode()?;
-        let id = BlobId::of(&bytes);
-        if self.rewriter.saved.insert(id) {
-            self.saver.save_blob(BlobKind::Tree, &bytes)?;
+    fn save(&mut self, path: &[u8], mut nodes: Slots, unknown: &Unknown) -> Result<BlobId> {
+        let mut write = || {
+            let mut tree = TreeSaver::new(self.upload, Vec::new());
+            nodes.write_sorted(&mut tree)?;
+            let saved = &mut self.rewriter.saved;
+            tree.finish(unknown, &mut self.saver, Some(&mut |id| !saved.insert(*id)))
+        };
+        match write() {
+            Err(Error::Repo(tresor_repo::Error::TooLarge { .. })) => {
+                Err(Error::FolderTooLarge { path: gojson::lossy(path).into_owned() })
+            }
+            written => Ok(written?.saved.id),
         }
-        Ok(id)
     }
+}
+
+/// As [`Tree::tree_is`]; and the members beside the nodes.
+fn long_tree_is(tree: &LongTree, id: Option<BlobId>) -> Result<(bool, Unknown)> {
+    let (mut nodes, mut hash) = (tree.nodes(), Sha256::new());
+    let (mut writer, mut in_order, mut all_known) = (TreeWriter::new(), true, true);
+    while let Some(node) = nodes.next()? {
+        all_known &= is_known(&node);
+        in_order &= writer.push(&node).is_ok();
+        hash.update(writer.written());
+        writer.drop_written();
+    }
+    let unknown = nodes.unknown();
+    hash.update(writer.finish());
+    let is_the_same = id == Some(BlobId::from_bytes(hash.finalize().into()));
+    Ok((is_the_same && in_order && all_known && unknown.is_empty(), unknown))
+}
+
+fn is_known(node: &Node) -> bool {
+    node.rare.as_ref().is_none_or(|rare| rare.unknown.is_empty())
 }
 
 impl Tree {
     /// Whether our own way to write the tree, of which we know everything, gives the tree of this id.
     fn tree_is(&self, id: Option<BlobId>) -> bool {
-        let is_known = |node: &Node| node.rare.as_ref().is_none_or(|rare| rare.unknown.is_empty());
         self.unknown.is_empty()
             && self.nodes.iter().all(is_known)
             && self.encode().is_ok_and(|bytes| Some(BlobId::of(&bytes)) == id)

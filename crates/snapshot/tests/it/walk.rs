@@ -2,7 +2,7 @@
 
 use crate::store::{Store, dir, file, tree};
 use tresor_repo::BlobId;
-use tresor_snapshot::tree::Tree;
+use tresor_snapshot::tree::Contents;
 use tresor_snapshot::walk::{Descend, Visitor, find_subtree, walk};
 use tresor_snapshot::{Error, Node, Result};
 
@@ -55,8 +55,13 @@ fn a_tree_that_cannot_be_read_is_told_in_its_place() {
         }
     }
     impl Visitor for Log {
-        fn enter(&mut self, path: &[u8], tree: &Tree) -> Result<()> {
-            self.note(&format!("enter {}", tree.nodes.len()), path);
+        fn enter(&mut self, path: &[u8], contents: &Contents) -> Result<()> {
+            let mut count = 0;
+            contents.for_each_node(|_| {
+                count += 1;
+                Ok(())
+            })?;
+            self.note(&format!("enter {count}"), path);
             Ok(())
         }
         fn node(&mut self, path: &[u8], _node: &Node) -> Result<Descend> {
