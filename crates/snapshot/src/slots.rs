@@ -239,3 +239,6 @@ impl Many {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

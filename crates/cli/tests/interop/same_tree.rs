@@ -153,3 +153,71 @@ fn what_the_files_cache_remembers_is_stored_as_restic_stores_it() {
     ours.is_whole();
     ours.restores(&ours.restic, "latest", source.path());
 }
+
+/// Several thousand entries in one folder, and as many in one below; long names, some attributes, a few folders.
+fn wide_source() -> (tempfile::TempDir, TestTree) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tree = TestTree::at(folder.path().join("source")).symlink("0-link", "nowhere").dir("zz");
+    for number in 0..1500 {
+        let long = "n".repeat(number % 170);
+        tree = tree
+            .file(format!("{number:04}-{long}"), format!("content {}", number % 7))
+            .file(format!("below/{long}-{number:04}"), "");
+        if number % 50 == 0 {
+            tree = tree.dir(format!("{number:04}-folder/empty")).symlink(format!("below/{number:04}"), &long);
+            tree = tree.xattr(format!("{number:04}-{long}"), "user.colour", "blue".repeat(number % 9));
+        }
+    }
+    (folder, tree)
+}
+
+/// With so little memory every tree that is not tiny is long, and a folder comes in many portions.
+const LITTLE: [&str; 2] = ["--memory", "64K"];
+
+#[test]
+fn folders_longer_than_the_memory_are_stored_alike_and_read_back() {
+    for version in [1, 2] {
+        let (folder, source) = wide_source();
+        let (ours, theirs) = (Scene::of_version(version), Scene::of_version(version));
+        back_up(&ours.tresor, &LITTLE, &source);
+        back_up(&theirs.restic, &[], &source);
+        assert_eq!(ours.newest_tree(), theirs.newest_tree(), "version {version}");
+        ours.is_whole();
+        ours.tresor.ok([&LITTLE[..], &["check", "--read-data"]].concat());
+
+        let listed = |options: &[&str], scene: &Scene, program: &Client| {
+            program.clone().within(scene.join("")).ok([options, &["ls", "latest"]].concat()).stdout
+        };
+        assert_eq!(listed(&LITTLE, &ours, &ours.tresor), listed(&[], &ours, &ours.tresor));
+        let target = folder.path().join("target");
+        ours.tresor.ok([&LITTLE[..], &["restore", "latest", "--target", target.to_str().unwrap()]].concat());
+        tresor_testkit::assert_same(source.path(), &target.join("source"));
+
+        // Something above is removed from the target, something below changes in the source.
+        let target = TestTree::at(target).file("source/below/of nobody", "");
+        let source = source.file("below/new", "new").remove("0-link").file("0007-nnnnnnn", "changed");
+        back_up(&ours.tresor, &LITTLE, &source);
+        back_up(&theirs.restic, &[], &source);
+        assert_eq!(ours.newest_tree(), theirs.newest_tree(), "version {version}, once more");
+        let restore = ["restore", "latest", "--delete", "--target", target.path().to_str().unwrap()];
+        ours.tresor.ok([&LITTLE[..], &restore].concat());
+        tresor_testkit::assert_same(source.path(), &target.path().join("source"));
+        let differences = |options: &[&str]| {
+            let snapshots = ours.tresor.ok(["snapshots", "--json"]).json();
+            let ids: Vec<_> = snapshots
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["id"].as_str().unwrap().to_owned())
+                .collect();
+            ours.tresor.ok([options, &["diff", &ids[0], &ids[1]]].concat()).stdout
+        };
+        assert_eq!(differences(&LITTLE), differences(&[]));
+
+        let rewrite = ["rewrite", "latest", "--exclude", "below/n*"];
+        ours.tresor.ok([&LITTLE[..], &rewrite].concat());
+        theirs.tresor.ok(rewrite);
+        assert_eq!(ours.newest_tree(), theirs.newest_tree(), "version {version}, rewritten");
+        ours.is_whole();
+    }
+}

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use tresor_repo::BlobKind;
 use tresor_repo::handle::Right;
+use tresor_repo::scratch::{Scratch, Window};
+use tresor_repo::upload::Upload;
 
 use super::files_cache::Known;
 use super::folder::{Folder, Inside};
@@ -33,16 +35,69 @@ pub(super) struct Open<'a> {
     pub(super) device: Option<u64>,
 }
 
+/// A directory with more subdirectories is scanned as if it were not known.
+const MOST_FOLDERS: usize = 16 * 1024;
+
 /// What was seen in it, for whoever is to be told that it is unchanged.
 #[derive(Default)]
 struct Seen {
     entries: usize,
-    /// The names of all files, each followed by the next.
-    names: Vec<u8>,
-    /// Where each name ends, and the file's size.
-    files: Vec<(usize, u64)>,
+    files: FilesSeen,
     folders: Vec<FolderJob>,
     excluded: Vec<Box<[u8]>>,
+}
+
+/// Bytes in front of a file's name: its length, and the file's size.
+const BEFORE_NAME: usize = 2 + 8;
+
+/// The names of all files and their sizes, one behind the other; in a scratch file if they are very many.
+#[derive(Default)]
+struct FilesSeen {
+    last: Vec<u8>,
+    before: Option<Scratch>,
+}
+
+impl FilesSeen {
+    fn push(&mut self, name: &[u8], size: u64, upload: &Upload<'_>) -> Result<()> {
+        let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        self.last.extend_from_slice(&length.to_le_bytes());
+        self.last.extend_from_slice(&size.to_le_bytes());
+        self.last.extend_from_slice(&name[..usize::from(length)]);
+        if self.last.len() as u64 > upload.longest_in_memory() {
+            let before = match &mut self.before {
+                Some(before) => before,
+                none => none.insert(upload.scratch()?),
+            };
+            before.append(&[&self.last])?;
+            self.last.clear();
+        }
+        Ok(())
+    }
+
+    fn for_each(&self, mut each: impl FnMut(&[u8], u64)) -> Result<()> {
+        let (mut at, mut window) = (0, Window::default());
+        if let Some(before) = &self.before {
+            while at < before.len() {
+                let (length, size) = length_and_size(before.read(&mut window, at, BEFORE_NAME)?);
+                each(before.read(&mut window, at + BEFORE_NAME as u64, length)?, size);
+                at += (BEFORE_NAME + length) as u64;
+            }
+        }
+        let mut rest = &self.last[..];
+        while !rest.is_empty() {
+            let (before_name, later) = rest.split_at(BEFORE_NAME);
+            let (length, size) = length_and_size(before_name);
+            let (name, later) = later.split_at(length);
+            each(name, size);
+            rest = later;
+        }
+        Ok(())
+    }
+}
+
+fn length_and_size(bytes: &[u8]) -> (usize, u64) {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    (number(&bytes[..2]) as usize, number(&bytes[2..BEFORE_NAME]))
 }
 
 /// The worker's part in [`Level::visit`].
@@ -68,7 +123,7 @@ impl<R: Right> Worker<'_, R> {
         if !self.know_all(&mut seen.folders) || !self.run.upload.contains(BlobKind::Tree, &known.tree)? {
             return Ok(false);
         }
-        self.tell_unchanged(&seen);
+        self.tell_unchanged(&seen)?;
         let content = Inside::Known { tree: known.tree, entries: seen.entries };
         let folder = Folder::new(
             (Arc::clone(&above.folder), job.slot),
@@ -98,10 +153,6 @@ impl<R: Right> Worker<'_, R> {
 
     fn look(&mut self, open: &Open<'_>, known: &Known) -> Result<Option<Seen>> {
         let Some(cache) = self.run.files_cache else { return Ok(None) };
-        // What is seen has to be remembered until it is known to be unchanged.
-        if self.names.are_spilled() {
-            return Ok(None);
-        }
         let (own_device, device) = (open.metadata.device, open.device);
         let level = Level { filter: self.run.filter, directory: open.directory, own_device, device };
         let mut look = Look { run: self.run, view: Some(View::of(open.metadata)), seen: Seen::default() };
@@ -125,15 +176,11 @@ impl<R: Right> Worker<'_, R> {
         })
     }
 
-    fn tell_unchanged(&mut self, seen: &Seen) {
+    fn tell_unchanged(&mut self, seen: &Seen) -> Result<()> {
         for path in &seen.excluded {
             self.run.monitor.excluded(path);
         }
-        let mut start = 0;
-        for &(end, size) in &seen.files {
-            self.run.unchanged(&mut self.snapshot_path, &seen.names[start..end], size);
-            start = end;
-        }
+        seen.files.for_each(|name, size| self.run.unchanged(&mut self.snapshot_path, name, size))
     }
 
     /// The parent snapshot's node of a folder; that of the one above is read if it was only known.
@@ -179,6 +226,8 @@ impl Visit for Look<'_, '_> {
         let slot = self.seen.entries;
         self.seen.entries += 1;
         match entry.metadata.kind() {
+            // Very many would have to be remembered until all is known to be unchanged.
+            NodeKind::Dir if self.seen.folders.len() == MOST_FOLDERS => self.view = None,
             NodeKind::Dir => self.seen.folders.push(FolderJob {
                 slot,
                 name: entry.name.into(),
@@ -189,8 +238,7 @@ impl Visit for Look<'_, '_> {
                 device: entry.device,
             }),
             NodeKind::File => {
-                self.seen.names.extend_from_slice(entry.name);
-                self.seen.files.push((self.seen.names.len(), entry.metadata.size));
+                self.seen.files.push(entry.name, entry.metadata.size, self.run.upload)?;
             }
             _ => {}
         }

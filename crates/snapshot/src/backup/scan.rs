@@ -23,8 +23,8 @@ use crate::node::{Node, NodeKind};
 use crate::slots::Slots;
 use crate::tree::StoredTree;
 
-/// So many entries of a directory are scanned before what was found is worked on: they bound the memory.
-const PORTION: usize = 16 * 1024;
+/// What an entry takes in memory before it is worked on, about; it decides how many are scanned ahead.
+const BYTES_AHEAD: u64 = 512;
 
 /// What was found in a directory: its nodes as far as they are done, and what is left to do.
 #[derive(Default)]
@@ -253,7 +253,8 @@ impl<R: Right> Worker<'_, R> {
             previous,
             found,
         };
-        level.visit(&mut self.path, entries, PORTION, &mut scan)
+        let portion = self.run.upload.longest_in_memory() / BYTES_AHEAD;
+        level.visit(&mut self.path, entries, portion as usize, &mut scan)
     }
 }
 

@@ -225,3 +225,6 @@ impl<S: Read> Text<S> {
 fn ended() -> Error {
     bad(serde_json::Error::custom("the tree ends within a value"))
 }
+
+#[cfg(test)]
+mod tests;
