@@ -156,7 +156,12 @@ impl<'a, R: Right> Source<'a, R> {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(portion) = portions.get(number) else { return Ok(()) };
             let Some(pack) = pack(portion) else { continue };
-            loader.load_stored_from_pack(self.index, pack, &mut portion.to_vec(), &mut |_, found| {
+            let (long, mut short): (Vec<_>, Vec<_>) =
+                portion.iter().copied().partition(|(blob, place)| loader.is_long(blob, place));
+            for (blob, _) in long {
+                upload.save_long(blob.kind, &loader.load_long(self.index, blob)?)?;
+            }
+            loader.load_stored_from_pack(self.index, pack, &mut short, &mut |_, found| {
                 save(&mut saver, &found?, self.repo)
             })?;
             if portions.get(number + 1).and_then(|portion| self::pack(portion)) != Some(pack) {

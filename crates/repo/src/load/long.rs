@@ -125,6 +125,12 @@ impl<R: Right> Loader<'_, R> {
         Ok(Loaded::Short(plain))
     }
 
+    /// Whether a blob at this place is too long for memory; only trees are.
+    pub fn is_long(&self, blob: &BlobHandle, place: &Place) -> bool {
+        let longest = self.repository.options.longest_in_memory();
+        blob.kind == BlobKind::Tree && u64::from(place.plain_length()) > longest
+    }
+
     /// Loads a blob of any length into an unlinked file.
     ///
     /// # Errors

@@ -76,7 +76,11 @@ impl Repacking<'_> {
     fn repack_until_none_is_left(&self, upload: &Upload<'_>, monitor: &dyn Monitor) -> Result<()> {
         let (mut loader, mut saver) = (self.repository.loader_beside_upload(), upload.saver());
         while let Some(pack) = self.plan.repack.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let mut wanted = self.take(pack)?;
+            let (long, mut wanted): (Vec<_>, Vec<_>) =
+                self.take(pack)?.into_iter().partition(|(blob, place)| loader.is_long(blob, place));
+            for (blob, _) in long {
+                upload.save_long(blob.kind, &loader.load_long(self.index, blob)?)?;
+            }
             loader.load_stored_from_pack(self.index, *pack, &mut wanted, &mut |_, found| {
                 if self.repository.cancel().is_set() {
                     return Err(Error::Cancelled);

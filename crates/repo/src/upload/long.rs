@@ -8,13 +8,14 @@ use crate::crypto::{Authenticator, Sealer};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::BlobId;
+use crate::load::LongBlob;
 use crate::pack::body::Body;
 use crate::pack::header::entry_size;
 use crate::pack::long::Opening;
 use crate::pack::writer::OpenPack;
 use crate::upload::open_packs::Chance;
 use crate::upload::{Saved, Upload};
-use std::io;
+use std::io::{self, Read};
 
 /// How much is sealed at once.
 const PIECE: usize = 64 * 1024;
@@ -54,6 +55,27 @@ impl<'a> Upload<'a> {
         let encoder = compressed.then(|| StreamEncoder::new(self.options.compression));
         let (hash, ready) = (Hash::new(), Vec::new());
         Ok(LongSaver { upload: self, kind, longest: LONGEST, hash, encoder, sealer, ready, body })
+    }
+}
+
+impl Upload<'_> {
+    /// Saves a blob of this or another repository that is too long for memory.
+    ///
+    /// # Errors
+    /// As [`LongSaver::write`]; those of reading the temporary file.
+    pub fn save_long(&self, kind: BlobKind, long: &LongBlob) -> Result<Saved> {
+        let unread = |source: io::Error| Error::Local {
+            doing: "read a temporary file in",
+            path: self.options.temporary_folder.clone(),
+            source,
+        };
+        let (mut saver, mut reader, mut buffer) = (self.long_saver(kind)?, long.reader(), vec![0; PIECE]);
+        loop {
+            match reader.read(&mut buffer).map_err(unread)? {
+                0 => return saver.finish(),
+                read => saver.write(&buffer[..read])?,
+            }
+        }
     }
 }
 

@@ -3,17 +3,19 @@
 use crate::error::{Error, Result};
 use crate::mode::to_chmod;
 use crate::node::{Node, NodeKind};
+use crate::restore::details::Metadata;
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
 use crate::restore::options::{RestoreMonitor, RestoreOptions};
 use crate::restore::owners::Owners;
-use crate::restore::table::{Decision, DirEntry, DirNumber, Item, ItemNumber, Kind, Metadata, Table};
+use crate::restore::table::{DirEntry, DirNumber, ItemNumber, Kind, Table};
 use crate::restore::target::{Name, Target};
 use crate::tree::{Contents, LongTree};
 use crate::walk::{Descend, Visitor};
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::path::Path;
 use tresor_repo::Problem;
 
 /// What the stored tree asks for.
@@ -69,9 +71,10 @@ impl<'a> Collector<'a> {
         target: Option<&'a Target>,
         options: &'a RestoreOptions,
         monitor: &'a dyn RestoreMonitor,
+        (folder, longest): (&Path, u64),
     ) -> Self {
         let collected = Collected {
-            table: Table::new(target.is_some()),
+            table: Table::new(target.is_some(), folder, longest),
             extra: Vec::new(),
             problems: 0,
             selected_dirs: 0,
@@ -103,13 +106,13 @@ impl<'a> Collector<'a> {
         self.monitor.problem(&Problem { item, doing: "restore", cause: Box::new(cause) });
     }
 
-    fn metadata(&mut self, node: &Node) -> Result<Metadata> {
+    fn metadata(&mut self, node: &Node) -> Metadata {
         if let Some(attributes) = node.rare.as_ref().and_then(|rare| rare.generic_attributes.as_ref()) {
             self.warn_of_unknown(attributes.as_str());
         }
-        let xattrs = self.collected.table.push_xattrs(node.extended_attributes())?;
+        let xattrs = node.extended_attributes().into();
         let owner = self.owners.of(node);
-        Ok(Metadata::new(to_chmod(node.mode), owner, &node.mtime, &node.atime, xattrs))
+        Metadata::new(to_chmod(node.mode), owner, &node.mtime, &node.atime, xattrs)
     }
 
     /// Attributes of Windows are left out silently; of others nobody knows what is lost.
@@ -137,7 +140,7 @@ impl<'a> Collector<'a> {
             let table = &mut self.collected.table;
             let (name, metadata) = frame.found.as_ref().expect("only the target has no node");
             let text = table.push_text(name);
-            let dir = DirEntry { parent, name: text, metadata: Some(*metadata), exists: false };
+            let dir = DirEntry { parent, name: text, metadata: Some(metadata.clone()), exists: false };
             parent = table.push_dir(dir)?;
             frame.number = Some(parent);
             if let Some(on_disk) = self.on_disk.as_mut() {
@@ -154,7 +157,7 @@ impl<'a> Collector<'a> {
         if !selection.selected && !selection.descend {
             return Ok(Descend::Over);
         }
-        let metadata = self.metadata(node)?;
+        let metadata = self.metadata(node);
         self.frames.push(Frame { found: Some((name, metadata)), number: None, known: None });
         if selection.selected {
             self.collected.selected_dirs += 1;
@@ -180,11 +183,13 @@ impl<'a> Collector<'a> {
                 return Ok(());
             }
         };
-        let metadata = self.metadata(node)?;
+        let metadata = self.metadata(node);
         let size = if matches!(kind, Kind::File { .. }) { node.size } else { 0 };
-        let name = self.collected.table.push_text(name);
-        let item = Item { dir, name, kind, decision: Decision::Create, metadata, size };
-        let number = self.collected.table.push_item(item)?;
+        let target = match kind {
+            Kind::Symlink => CString::new(node.link_target()).unwrap_or_default(),
+            _ => CString::default(),
+        };
+        let number = self.collected.table.push_item(dir, (name, &target), kind, &metadata, size)?;
         if matches!(kind, Kind::File { .. }) && node.links > 1 {
             self.links.insert((node.inode, node.device_id), number);
         }
@@ -197,10 +202,8 @@ impl<'a> Collector<'a> {
                 Some(first) if node.links > 1 => Kind::HardLink(*first),
                 _ => self.collected.table.push_blobs(node.blobs())?,
             },
-            NodeKind::Symlink => match CString::new(node.link_target()) {
-                Ok(target) => Kind::Symlink(self.collected.table.push_text(&target)),
-                Err(_) => return Ok(Err(Failure::NulInTarget)),
-            },
+            NodeKind::Symlink if node.link_target().contains(&0) => return Ok(Err(Failure::NulInTarget)),
+            NodeKind::Symlink => Kind::Symlink,
             NodeKind::Fifo => Kind::Fifo,
             NodeKind::Dev => Kind::Block(node.device()),
             NodeKind::CharDev => Kind::Character(node.device()),

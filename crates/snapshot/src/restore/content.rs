@@ -87,7 +87,12 @@ fn fetch<R: Right>(
     let mut by_blob: HashMap<BlobId, Range<usize>> = HashMap::with_capacity(wants.len());
     let mut wanted = Vec::new();
     for (place, want) in wants.iter().enumerate() {
-        let (blob, found) = plan.place(want);
+        let Ok(Some((blob, found))) = plan.place(want) else {
+            let failure =
+                Failure::Step { doing: "find the blob", source: std::io::ErrorKind::NotFound.into() };
+            files.miss(&mut worker.dirs, want.item, failure);
+            continue;
+        };
         let range = by_blob.entry(blob.id).or_insert_with(|| {
             wanted.push((blob, found));
             place..place

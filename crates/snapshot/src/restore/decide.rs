@@ -92,7 +92,7 @@ impl Decider<'_> {
 
     /// How long the blobs of a file are together; each must be known, or nobody knows where the next one goes.
     fn length(&self, table: &Table, item: &Item) -> Result<u64, Failure> {
-        table.content(item).iter().try_fold(0, |sum, id| {
+        table.content(item)?.iter().try_fold(0, |sum, id| {
             let length =
                 self.index.plain_length(BlobKind::Data, id)?.ok_or(Failure::UnknownBlob { id: *id })?;
             Ok(sum + u64::from(length))
@@ -107,14 +107,15 @@ impl Decider<'_> {
         item: &Item,
         size: u64,
     ) -> Result<Decision, Failure> {
-        let name = table.name(item.name);
+        let details = table.details(item)?;
+        let (name, wanted) = (details.name(), details.metadata.mtime());
         let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
         let Some(stat) = dir.stat(name).map_err(Failure::step("look at what is there"))? else {
             return Ok(Decision::Create);
         };
         let leave = match self.overwrite {
             Overwrite::Always | Overwrite::IfChanged => false,
-            Overwrite::IfNewer => item.metadata.mtime() <= mtime(&stat),
+            Overwrite::IfNewer => wanted <= mtime(&stat),
             Overwrite::Never => true,
         };
         if leave {
@@ -124,10 +125,10 @@ impl Decider<'_> {
             return Ok(Decision::Replace);
         }
         let same_size = u64::try_from(stat.st_size) == Ok(size);
-        if self.overwrite == Overwrite::IfChanged && same_size && item.metadata.mtime() == mtime(&stat) {
+        if self.overwrite == Overwrite::IfChanged && same_size && wanted == mtime(&stat) {
             return Ok(Decision::Unchanged);
         }
-        Ok(self.compare(&dir, name, number, table.content(item), same_size, &stat))
+        Ok(self.compare(&dir, name, number, &table.content(item)?, same_size, &stat))
     }
 
     /// Reads the file that is there, as long as it may be what we want.

@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     WrongSize { expected: u64, found: u64 },
     #[error("unexpected content, starting at offset {offset}")]
     WrongContent { offset: u64 },
+    #[error("what is known of it cannot be read")]
+    Aside(#[source] Arc<tresor_repo::Error>),
     #[error(transparent)]
     Blob(SharedCause),
 }

@@ -122,9 +122,11 @@ impl<'a> Files<'a> {
         }
         let updated = item.decision == Decision::Update;
         let subject = Subject::Open(file.as_fd());
+        let details = self.plan.table.details(item)?;
+        let metadata = &details.metadata;
         let dressed = match updated || dir.hands_down_acl() {
-            true => self.dresser.dress(subject, &item.metadata),
-            false => self.dresser.dress_new(subject, &item.metadata),
+            true => self.dresser.dress(subject, metadata),
+            false => self.dresser.dress_new(subject, metadata),
         };
         self.progress.item(if updated { Action::Updated } else { Action::Restored }, item);
         // The content is right all the same, so the file has not failed.
@@ -138,7 +140,8 @@ impl<'a> Files<'a> {
     fn first_open(&self, dirs: &mut OpenDirs<'_>, item: &Item) -> Result<(File, Arc<Dir>), Failure> {
         let table = &self.plan.table;
         let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
-        let name = table.name(item.name);
+        let details = table.details(item)?;
+        let name = details.name();
         let file = match item.decision {
             Decision::Update => open_existing(&dir, name, item)?,
             decision => {
@@ -210,7 +213,8 @@ impl<'a> Files<'a> {
     ) -> Result<File, Failure> {
         let table = &self.plan.table;
         let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
-        let file = dir.open_to_write(table.name(item.name)).map_err(Failure::step("open the file again"))?;
+        let details = table.details(item)?;
+        let file = dir.open_to_write(details.name()).map_err(Failure::step("open the file again"))?;
         let stat = fstat(&file).map_err(Failure::step("look at the file"))?;
         if (stat.st_dev, stat.st_ino) == identity { Ok(file) } else { Err(Failure::Displaced) }
     }
@@ -259,7 +263,8 @@ impl<'a> Files<'a> {
         let item = self.item(number);
         if failed {
             if let Some(file) = &lock(part).file {
-                self.dresser.dress_damaged(Subject::Open(file.as_fd()), &item.metadata);
+                let metadata = self.plan.table.details(item)?.metadata;
+                self.dresser.dress_damaged(Subject::Open(file.as_fd()), &metadata);
             }
             return Ok(());
         }

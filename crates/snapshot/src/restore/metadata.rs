@@ -4,9 +4,9 @@
 //! permission would be in the way of the rest. When a step fails the next ones are still done.
 
 use crate::node::ExtendedAttribute;
+use crate::restore::details::Metadata;
 use crate::restore::failure::Failure;
 use crate::restore::options::XattrFilter;
-use crate::restore::table::{Metadata, Table};
 use crate::restore::target::{Dir, Name};
 use rustix::fs::{
     AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, fchown, flistxattr,
@@ -29,15 +29,14 @@ pub(crate) enum Subject<'a> {
 
 /// How metadata is given; the same for a whole restore.
 pub(crate) struct Dresser<'a> {
-    table: &'a Table,
     filter: &'a XattrFilter,
     /// Whether we are not root, and so may not do everything that the snapshot asks for.
     humble: bool,
 }
 
 impl<'a> Dresser<'a> {
-    pub(crate) fn new(table: &'a Table, filter: &'a XattrFilter) -> Self {
-        Dresser { table, filter, humble: !rustix::process::geteuid().is_root() }
+    pub(crate) fn new(filter: &'a XattrFilter) -> Self {
+        Dresser { filter, humble: !rustix::process::geteuid().is_root() }
     }
 
     /// Sets everything; returns the first failure. Without the right to set something it stays as it is.
@@ -87,7 +86,7 @@ impl<'a> Dresser<'a> {
     }
 
     fn set_xattrs(&self, subject: Subject<'_>, metadata: &Metadata) -> Result<()> {
-        let wanted = self.table.xattrs(metadata);
+        let wanted = &metadata.xattrs;
         let mut outcome = Ok(());
         for attribute in wanted.iter().filter(|attribute| self.filter.takes(&attribute.name)) {
             outcome = outcome.and(set_xattr(subject, attribute));

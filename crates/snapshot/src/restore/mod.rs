@@ -7,8 +7,9 @@
 
 mod options;
 mod target;
-mod table;
 mod failure;
+mod details;
+mod table;
 mod owners;
 mod parallel;
 mod dirs;

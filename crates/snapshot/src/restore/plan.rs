@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::restore::collect::Collector;
 use crate::restore::decide::{Decider, Matches};
+use crate::restore::failure::Failure;
 use crate::restore::options::{RestoreMonitor, RestoreOptions};
 use crate::restore::table::{Decision, DirNumber, Item, ItemNumber, Kind, Table, content_range};
 use crate::restore::target::Target;
@@ -79,7 +80,12 @@ pub fn plan<R: Right>(
         Err(rustix::io::Errno::NOENT) => None,
         Err(errno) => return Err(failed(errno.into())),
     };
-    let mut collector = Collector::new(on_disk.as_ref(), options, monitor);
+    let mut collector = Collector::new(
+        on_disk.as_ref(),
+        options,
+        monitor,
+        (&repo.options().temporary_folder, repo.options().longest_in_memory()),
+    );
     walk::walk(repo, index, root, &mut collector)?;
     let collected = collector.finish();
     let mut table = collected.table;
@@ -120,6 +126,10 @@ pub(crate) fn is_counted(item: &Item) -> bool {
     !(is_file && matches!(item.decision, Decision::Unchanged | Decision::Skip))
 }
 
+fn lost(failure: Failure) -> Error {
+    Error::Scratch { source: std::io::Error::other(failure) }
+}
+
 impl RestorePlan {
     fn collect_wants(&mut self, index: &Index) -> Result<()> {
         let mut pack_numbers = HashMap::new();
@@ -132,8 +142,9 @@ impl RestorePlan {
             let matches = self.matches.get(&number);
             let before = self.wants.len();
             let mut file_offset = 0;
-            for (place, blob) in content_range(item).enumerate() {
-                let found = index.find(BlobKind::Data, &self.table.blobs[blob])?;
+            let content = self.table.content(item).map_err(lost)?;
+            for ((place, blob), id) in content_range(item).enumerate().zip(&content) {
+                let found = index.find(BlobKind::Data, id)?;
                 let Some(found) = found else { break };
                 let is_there = matches.is_some_and(|matches| matches[place]);
                 if !is_there {
@@ -171,13 +182,14 @@ impl RestorePlan {
     }
 
     /// The blob of a want, and where it lies.
-    pub(crate) fn place(&self, want: &Want) -> (BlobHandle, Place) {
+    pub(crate) fn place(&self, want: &Want) -> Result<Option<(BlobHandle, Place)>, Failure> {
         let place = Place {
             pack: self.packs[want.pack as usize],
             offset: want.offset,
             length: want.length,
             uncompressed_length: want.uncompressed_length,
         };
-        (BlobHandle { kind: BlobKind::Data, id: self.table.blobs[want.blob as usize] }, place)
+        let id = self.table.blob(want.blob)?;
+        Ok(id.map(|id| (BlobHandle { kind: BlobKind::Data, id }, place)))
     }
 }

@@ -22,12 +22,13 @@ pub(crate) fn make(
 ) {
     let made = create(plan, dirs, item).and_then(|dir| {
         progress.item(Action::Restored, item);
-        let name = plan.table.name(item.name);
+        let details = plan.table.details(item)?;
+        let name = details.name();
         let subject = match item.kind {
-            Kind::Symlink(_) => Subject::Link(&dir, name),
+            Kind::Symlink => Subject::Link(&dir, name),
             _ => Subject::Entry(&dir, name),
         };
-        dresser.dress(subject, &item.metadata)
+        dresser.dress(subject, &details.metadata)
     });
     if let Err(failure) = made {
         progress.item_problem(item, failure);
@@ -44,8 +45,8 @@ pub(crate) fn refresh(
 ) {
     let dir = dirs.get(&plan.table, item.dir).map_err(Failure::step("open the directory"));
     let dressed = dir.and_then(|dir| {
-        let name = plan.table.name(item.name);
-        dresser.dress(Subject::Entry(&dir, name), &item.metadata)
+        let details = plan.table.details(item)?;
+        dresser.dress(Subject::Entry(&dir, details.name()), &details.metadata)
     });
     progress.item(Action::Unchanged, item);
     if let Err(failure) = dressed {
@@ -56,7 +57,8 @@ pub(crate) fn refresh(
 fn create(plan: &RestorePlan, dirs: &mut OpenDirs<'_>, item: &Item) -> Result<std::sync::Arc<Dir>, Failure> {
     let table = &plan.table;
     let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
-    let name = table.name(item.name);
+    let details = table.details(item)?;
+    let name = details.name();
     if item.decision == Decision::Replace {
         make_way(&dir, name, plan.options.delete)?;
     }
@@ -64,9 +66,11 @@ fn create(plan: &RestorePlan, dirs: &mut OpenDirs<'_>, item: &Item) -> Result<st
         Kind::HardLink(first) => {
             let first = &table.items[first as usize];
             let from = dirs.get(table, first.dir).map_err(Failure::step("open the directory"))?;
-            link(&from, table.name(first.name), &dir, name)?;
+            link(&from, table.details(first)?.name(), &dir, name)?;
         }
-        Kind::Symlink(to) => dir.symlink(table.text(to), name).map_err(Failure::step("make the link"))?,
+        Kind::Symlink => {
+            dir.symlink(&details.link_target, name).map_err(Failure::step("make the link"))?;
+        }
         Kind::Fifo => special(&dir, name, FileType::Fifo, 0)?,
         Kind::Block(device) => special(&dir, name, FileType::BlockDevice, device)?,
         Kind::Character(device) => special(&dir, name, FileType::CharacterDevice, device)?,

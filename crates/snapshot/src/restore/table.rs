@@ -1,12 +1,13 @@
 //! Everything to be restored, in compact form: one plan may hold millions of files.
 
 use crate::error::{Error, Result};
-use crate::node::ExtendedAttribute;
+use crate::restore::details::{Aside, Details, Metadata};
+use crate::restore::failure::Failure;
 use crate::restore::target::{Name, TargetPath};
 use std::ffi::CStr;
 use std::ops::Range;
+use std::path::Path;
 use tresor_repo::BlobId;
-use tresor_repo::time::Time;
 
 /// A directory's place in the table; its parent stands before it, the target at 0.
 pub(crate) type DirNumber = u32;
@@ -14,15 +15,16 @@ pub(crate) type DirNumber = u32;
 pub(crate) type ItemNumber = u32;
 
 /// The directories and items to be restored.
-#[derive(Default)]
 pub(crate) struct Table {
-    /// Names and link targets, each with a final NUL.
+    /// Names of directories, each with a final NUL.
     text: Vec<u8>,
     pub(crate) dirs: Vec<DirEntry>,
     pub(crate) items: Vec<Item>,
     /// The contents of all files, one after the other.
-    pub(crate) blobs: Vec<BlobId>,
-    xattrs: Vec<Box<[ExtendedAttribute]>>,
+    blobs: Aside,
+    blob_count: usize,
+    details: Aside,
+    buffer: Vec<u8>,
 }
 
 /// Text in the table: where it begins.
@@ -42,10 +44,10 @@ pub(crate) struct DirEntry {
 /// Anything but a directory.
 pub(crate) struct Item {
     pub(crate) dir: DirNumber,
-    pub(crate) name: Text,
+    /// Where its details begin, and how long they are.
+    details: (u64, u32),
     pub(crate) kind: Kind,
     pub(crate) decision: Decision,
-    pub(crate) metadata: Metadata,
     /// The size that the file shall have; 0 for others.
     pub(crate) size: u64,
 }
@@ -60,7 +62,7 @@ pub(crate) enum Kind {
     },
     /// Another name of an earlier file.
     HardLink(ItemNumber),
-    Symlink(Text),
+    Symlink,
     Fifo,
     Block(u64),
     Character(u64),
@@ -83,58 +85,13 @@ pub(crate) enum Decision {
     Impossible,
 }
 
-/// What is set on everything that is restored.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Metadata {
-    /// As `chmod` takes it.
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    seconds: [i64; 2],
-    nanoseconds: [u32; 2],
-    /// Place in the table, or [`NO_XATTRS`].
-    xattrs: u32,
-}
-
-const NO_XATTRS: u32 = u32::MAX;
-
-impl Metadata {
-    pub(crate) fn new(
-        mode: u32,
-        (uid, gid): (u32, u32),
-        mtime: &Time,
-        atime: &Time,
-        xattrs: Option<u32>,
-    ) -> Self {
-        Metadata {
-            mode,
-            uid,
-            gid,
-            seconds: [mtime.seconds(), atime.seconds()],
-            nanoseconds: [mtime.nanoseconds(), atime.nanoseconds()],
-            xattrs: xattrs.unwrap_or(NO_XATTRS),
-        }
-    }
-
-    /// When the content was last changed: seconds since 1970 and nanoseconds.
-    pub(crate) fn mtime(&self) -> (i64, u32) {
-        (self.seconds[0], self.nanoseconds[0])
-    }
-
-    /// When it was last read.
-    pub(crate) fn atime(&self) -> (i64, u32) {
-        (self.seconds[1], self.nanoseconds[1])
-    }
-
-    pub(crate) fn has_xattrs(&self) -> bool {
-        self.xattrs != NO_XATTRS
-    }
-}
-
 impl Table {
-    /// A table that holds the target alone.
-    pub(crate) fn new(target_exists: bool) -> Self {
-        let mut table = Table::default();
+    /// A table that holds the target alone; what takes more than `longest` bytes goes to a file in `folder`.
+    pub(crate) fn new(target_exists: bool, folder: &Path, longest: u64) -> Self {
+        let aside = || Aside::new(folder.to_owned(), longest);
+        let (blobs, details, buffer) = (aside(), aside(), Vec::new());
+        let (text, dirs, items) = (Vec::new(), Vec::new(), Vec::new());
+        let mut table = Table { text, dirs, items, blobs, blob_count: 0, details, buffer };
         let name = table.push_text(c"");
         table.dirs.push(DirEntry { parent: 0, name, metadata: None, exists: target_exists });
         table
@@ -152,26 +109,31 @@ impl Table {
         Ok(number)
     }
 
-    pub(crate) fn push_item(&mut self, item: Item) -> Result<ItemNumber> {
-        let number = number(self.items.len())?;
-        self.items.push(item);
-        Ok(number)
+    /// Adds an item that is to be made; a symbolic link with where it leads.
+    pub(crate) fn push_item(
+        &mut self,
+        dir: DirNumber,
+        (name, link_target): (&CStr, &CStr),
+        kind: Kind,
+        metadata: &Metadata,
+        size: u64,
+    ) -> Result<ItemNumber> {
+        let place = number(self.items.len())?;
+        self.buffer.clear();
+        Details::write(name, link_target, metadata, &mut self.buffer);
+        let details = (self.details.append(&self.buffer)?, number(self.buffer.len())?);
+        self.items.push(Item { dir, details, kind, decision: Decision::Create, size });
+        Ok(place)
     }
 
     pub(crate) fn push_blobs(&mut self, blobs: &[BlobId]) -> Result<Kind> {
-        let first = number(self.blobs.len())?;
-        self.blobs.extend_from_slice(blobs);
-        number(self.blobs.len())?;
-        Ok(Kind::File { first, count: number(blobs.len())? })
-    }
-
-    pub(crate) fn push_xattrs(&mut self, xattrs: &[ExtendedAttribute]) -> Result<Option<u32>> {
-        if xattrs.is_empty() {
-            return Ok(None);
+        let first = number(self.blob_count)?;
+        for blob in blobs {
+            self.blobs.append(blob.as_bytes())?;
         }
-        let place = number(self.xattrs.len())?;
-        self.xattrs.push(xattrs.into());
-        Ok(Some(place))
+        self.blob_count += blobs.len();
+        number(self.blob_count)?;
+        Ok(Kind::File { first, count: number(blobs.len())? })
     }
 
     pub(crate) fn text(&self, text: Text) -> &CStr {
@@ -184,13 +146,20 @@ impl Table {
         Name::new(self.text(text)).expect("names were checked before they came here")
     }
 
-    pub(crate) fn xattrs(&self, metadata: &Metadata) -> &[ExtendedAttribute] {
-        self.xattrs.get(metadata.xattrs as usize).map_or(&[], |xattrs| xattrs)
+    /// Name and metadata of an item.
+    pub(crate) fn details(&self, item: &Item) -> Result<Details, Failure> {
+        self.details.read(item.details.0, item.details.1 as usize, Details::read)
     }
 
     /// The blobs of a file; none of anything else.
-    pub(crate) fn content(&self, item: &Item) -> &[BlobId] {
-        &self.blobs[content_range(item)]
+    pub(crate) fn content(&self, item: &Item) -> Result<Vec<BlobId>, Failure> {
+        let range = content_range(item);
+        self.blobs.ids(range.start as u64, range.len())
+    }
+
+    /// One of all blobs.
+    pub(crate) fn blob(&self, place: u32) -> Result<Option<BlobId>, Failure> {
+        Ok(self.blobs.ids(place.into(), 1)?.first().copied())
     }
 
     /// Where a directory is below the target.
@@ -219,7 +188,10 @@ impl Table {
         if path.len() > 1 {
             path.push(b'/');
         }
-        path.extend_from_slice(self.name(item.name).bytes());
+        match self.details(item) {
+            Ok(details) => path.extend_from_slice(details.name.to_bytes()),
+            Err(_) => path.push(b'?'), // there are other problems then
+        }
         path
     }
 

@@ -79,7 +79,8 @@ impl RestorePlan {
         item: &Item,
     ) -> Result<(), Failure> {
         let dir = dirs.get(&self.table, item.dir).map_err(Failure::step("open the directory"))?;
-        let file = dir.open_to_read(self.table.name(item.name)).map_err(Failure::step("open the file"))?;
+        let file =
+            dir.open_to_read(self.table.details(item)?.name()).map_err(Failure::step("open the file"))?;
         let stat = fstat(&file).map_err(Failure::step("look at the file"))?;
         if !FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(Failure::NotAFile);
@@ -89,7 +90,7 @@ impl RestorePlan {
             return Err(Failure::WrongSize { expected: item.size, found: size });
         }
         let mut offset = 0;
-        for id in self.table.content(item) {
+        for id in &self.table.content(item)? {
             let length = index.plain_length(BlobKind::Data, id)?.ok_or(Failure::UnknownBlob { id: *id })?;
             buffer.resize(length as usize, 0);
             file.read_exact_at(buffer, offset).map_err(Failure::io("read the file"))?;
