@@ -84,7 +84,8 @@ fn fetch<R: Right>(
     files: &Files<'_>,
     cancel: &Cancel,
 ) -> Result<()> {
-    let mut by_blob: HashMap<BlobId, Range<usize>> = HashMap::with_capacity(wants.len());
+    // Many may want the same few blobs.
+    let mut by_blob: HashMap<BlobId, Range<usize>> = HashMap::new();
     let mut wanted = Vec::new();
     for (place, want) in wants.iter().enumerate() {
         let Ok(Some((blob, found))) = plan.place(want) else {

@@ -33,7 +33,7 @@ fn repository(memory: u64) -> Repository<Full> {
 
 fn node(number: usize) -> Node {
     let mut node = Node::new(format!("{number:05}").into_bytes(), NodeKind::Symlink);
-    node.rare_mut().link_target = vec![b'x'; number % 300].into();
+    node.rare_mut().link_target = vec![b'x'; 1 + number % 300].into();
     node
 }
 
