@@ -186,7 +186,7 @@ impl<R: Right> Diff<'_, R> {
         self.note_blobs(node, side);
         let Some(subtree) = subtree(node) else { return Ok(()) };
         let (mut nodes, length) = (self.load(&subtree)?.into_nodes(), path.len());
-        while let Some(node) = nodes.next()? {
+        while let Some(node) = nodes.next_node()? {
             path.push(b'/');
             path.extend_from_slice(&node.name);
             self.one(path, &node, side)?;
@@ -255,17 +255,17 @@ impl Sorted {
                 tree.nodes.sort_by(|one, other| one.name.cmp(&other.name));
                 Nodes::Whole(tree.nodes.into_iter())
             }
-            Contents::Long(tree) if is_sorted(tree.nodes())? => Nodes::Long(tree.nodes()),
+            Contents::Long(tree) if is_sorted(tree.nodes())? => Nodes::Long(Box::new(tree.nodes())),
             Contents::Long(tree) => {
                 let (mut all, mut nodes) = (Vec::new(), tree.nodes());
-                while let Some(node) = nodes.next()? {
+                while let Some(node) = nodes.next_node()? {
                     all.push(node);
                 }
                 all.sort_by(|one, other| one.name.cmp(&other.name));
                 Nodes::Whole(all.into_iter())
             }
         };
-        let next = nodes.next()?;
+        let next = nodes.next_node()?;
         Ok(Sorted { nodes, next })
     }
 
@@ -278,7 +278,7 @@ impl Sorted {
     fn take(&mut self, name: &[u8]) -> Result<Option<Node>> {
         let mut taken = None;
         while self.name() == Some(name) {
-            taken = std::mem::replace(&mut self.next, self.nodes.next()?);
+            taken = std::mem::replace(&mut self.next, self.nodes.next_node()?);
         }
         Ok(taken)
     }
@@ -287,7 +287,7 @@ impl Sorted {
 /// Whether a long tree, which others may have written, is in order.
 fn is_sorted(mut nodes: crate::tree::LongNodes) -> Result<bool> {
     let mut last: Option<Node> = None;
-    while let Some(node) = nodes.next()? {
+    while let Some(node) = nodes.next_node()? {
         if last.is_some_and(|last| last.name > node.name) {
             return Ok(false);
         }

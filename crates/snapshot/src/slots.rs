@@ -185,6 +185,9 @@ fn weight(node: Option<&Node>) -> usize {
     size_of::<Node>() + node.name.len() + 32 * node.blobs().len() + rare
 }
 
+/// Name and stored form of a node.
+type Written = (Box<[u8]>, Box<[u8]>);
+
 /// A stretch of slots whose names are in order.
 struct Run {
     next: usize,
@@ -226,7 +229,7 @@ impl Many {
     }
 
     /// Name and stored form of the next node of a run.
-    fn next(&self, run: &mut Run) -> Result<Option<(Box<[u8]>, Box<[u8]>)>> {
+    fn next(&self, run: &mut Run) -> Result<Option<Written>> {
         while run.next < run.end {
             let place = self.places[run.next];
             run.next += 1;

@@ -118,7 +118,7 @@ pub fn load_tree<R: Right>(repo: &Repository<R>, index: &Index, tree: &BlobId) -
         Contents::Whole(tree) => Ok(tree),
         Contents::Long(tree) => {
             let (mut nodes, mut reader) = (Vec::new(), tree.nodes());
-            while let Some(node) = reader.next()? {
+            while let Some(node) = reader.next_node()? {
                 nodes.push(node);
             }
             Ok(Tree { nodes, unknown: reader.unknown() })
@@ -181,7 +181,7 @@ impl Frame {
         self.nodes.clear();
         (self.next, self.considered) = (0, 0);
         while self.nodes.len() < WINDOW
-            && let Some(node) = more.next()?
+            && let Some(node) = more.next_node()?
         {
             self.nodes.push(node);
         }

@@ -207,7 +207,7 @@ impl<R: Right> Worker<'_, R> {
         .map_err(|_| Error::FilesCache)?
         .into_nodes();
         let mut slots = Slots::default();
-        while let Some(node) = nodes.next().map_err(|_| Error::FilesCache)? {
+        while let Some(node) = nodes.next_node().map_err(|_| Error::FilesCache)? {
             slots.push(Some(node), self.run.upload)?;
         }
         if slots.len() != *entries {

@@ -51,7 +51,7 @@ impl Previous {
             if self.nodes.is_empty()
                 && let Some(more) = &mut self.more
             {
-                match more.next() {
+                match more.next_node() {
                     Ok(Some(node)) => {
                         self.nodes.push(node);
                         continue;

@@ -223,7 +223,7 @@ impl<E> Run<'_, E> {
 fn long_tree_is(tree: &LongTree, id: Option<BlobId>) -> Result<(bool, Unknown)> {
     let (mut nodes, mut hash) = (tree.nodes(), Sha256::new());
     let (mut writer, mut in_order, mut all_known) = (TreeWriter::new(), true, true);
-    while let Some(node) = nodes.next()? {
+    while let Some(node) = nodes.next_node()? {
         all_known &= is_known(&node);
         in_order &= writer.push(&node).is_ok();
         hash.update(writer.written());

@@ -48,7 +48,7 @@ impl<S: Read> NodeReader<S> {
     ///
     /// # Errors
     /// Once the tree cannot be decoded, or the source cannot be read.
-    pub fn next(&mut self) -> Result<Option<Node>> {
+    pub fn next_node(&mut self) -> Result<Option<Node>> {
         loop {
             match self.state {
                 State::Start => {

@@ -80,7 +80,7 @@ impl LongTree {
         mut visit: impl FnMut(Node) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut nodes = self.nodes();
-        while let Some(node) = nodes.next()? {
+        while let Some(node) = nodes.next_node()? {
             visit(node)?;
         }
         Ok(())
@@ -111,7 +111,7 @@ impl Contents {
     pub fn into_nodes(self) -> Nodes {
         match self {
             Contents::Whole(tree) => Nodes::Whole(tree.nodes.into_iter()),
-            Contents::Long(tree) => Nodes::Long(tree.nodes()),
+            Contents::Long(tree) => Nodes::Long(Box::new(tree.nodes())),
         }
     }
 
@@ -124,7 +124,7 @@ impl Contents {
             Contents::Whole(tree) => Ok(tree.find(name).cloned()),
             Contents::Long(tree) => {
                 let mut nodes = tree.nodes();
-                while let Some(node) = nodes.next()? {
+                while let Some(node) = nodes.next_node()? {
                     if *node.name == *name {
                         return Ok(Some(node));
                     }
@@ -140,7 +140,7 @@ pub enum Nodes {
     /// Out of memory.
     Whole(std::vec::IntoIter<Node>),
     /// Out of a file.
-    Long(LongNodes),
+    Long(Box<LongNodes>),
 }
 
 impl Nodes {
@@ -148,10 +148,10 @@ impl Nodes {
     ///
     /// # Errors
     /// That a long tree cannot be decoded or read.
-    pub fn next(&mut self) -> Result<Option<Node>> {
+    pub fn next_node(&mut self) -> Result<Option<Node>> {
         match self {
             Nodes::Whole(nodes) => Ok(nodes.next()),
-            Nodes::Long(nodes) => nodes.next(),
+            Nodes::Long(nodes) => nodes.next_node(),
         }
     }
 }

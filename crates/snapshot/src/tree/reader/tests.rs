@@ -38,7 +38,7 @@ fn in_pieces(bytes: &[u8], sizes: &[usize]) -> Outcome {
     let mut reader = NodeReader::new(Pieces { bytes, sizes, turn: 0 });
     let mut nodes = Vec::new();
     loop {
-        match reader.next() {
+        match reader.next_node() {
             Ok(Some(node)) => nodes.push(node),
             Ok(None) => return (nodes, Some(reader.unknown())),
             Err(Error::DecodeTree { .. }) => return (nodes, None),
@@ -109,7 +109,7 @@ fn a_source_that_fails_is_no_damaged_tree() {
             Err(io::ErrorKind::Other.into())
         }
     }
-    let error = NodeReader::new(Failing).next().unwrap_err();
+    let error = NodeReader::new(Failing).next_node().unwrap_err();
     assert!(matches!(error, Error::Scratch { .. }) && !error.is_damage());
 }
 
