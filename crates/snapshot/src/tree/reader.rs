@@ -1,4 +1,4 @@
-//! Reading a tree from a stream, node by node: what [`for_each_node`](super::for_each_node) does to bytes in memory.
+//! Reading a tree from a stream, node by node, as [`for_each_node`](super::for_each_node) does.
 //!
 //! The text is cut where a value ends, and each value read as if it had been cut out of a whole tree: so both ways
 //! take and refuse the same.
