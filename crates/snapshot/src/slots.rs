@@ -1,4 +1,4 @@
-//! The nodes of a folder while they are collected: in memory, or in a scratch file once they are many.
+//! The nodes of a folder while they are collected: in memory, in a file once they are many.
 //!
 //! Nodes come in any order; each has its slot. A node in the file is there in its stored form, behind its name, and
 //! costs 8 bytes of memory.

@@ -1,4 +1,4 @@
-//! Load a blob that is too long for memory: into an unlinked file, as it is stored, and read from there.
+//! Load a blob too long for memory: into an unlinked file, as it is stored, and read from there.
 //!
 //! The bytes are authenticated as they come, then hashed once; only then anybody reads them.
 

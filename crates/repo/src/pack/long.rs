@@ -1,4 +1,4 @@
-//! Open a blob that is too long for memory: decrypt and decompress what was found authentic, as it is read.
+//! Open a blob too long for memory: decrypt and decompress what is authentic as it is read.
 
 use crate::codec::StreamDecoder;
 use crate::crypto::{Key, NONCE_BYTES, OVERHEAD, Verified};

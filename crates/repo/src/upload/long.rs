@@ -1,4 +1,4 @@
-//! Save a blob that is too long for memory: hashed, compressed and sealed as it comes, into the body of its pack.
+//! Save a blob too long for memory: hash, compress and seal it as it comes, into its pack.
 //!
 //! Whether it is new shows at its end, and only then; what is stored already was compressed in vain.
 

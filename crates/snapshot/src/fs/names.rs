@@ -1,4 +1,4 @@
-//! The names in a directory, sorted by their bytes: in one buffer, or in a scratch file if there are very many.
+//! The names in a directory, sorted by their bytes: in one buffer, or in a file if very many.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

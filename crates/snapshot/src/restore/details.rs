@@ -1,4 +1,4 @@
-//! What of an item is needed only where it is made: its name, its metadata; kept aside, in a file if that is much.
+//! What of an item is needed only where it is made, kept aside: its name, its metadata.
 
 use crate::error::Result;
 use crate::node::ExtendedAttribute;
