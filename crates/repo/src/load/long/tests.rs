@@ -74,7 +74,7 @@ fn no_changed_byte_of_a_long_blob_is_believed_and_another_copy_helps() {
     let saved = save_long(&repository, &Index::default(), &plain).0;
     let index = repository.load_index(&Silent).unwrap();
     let blob = BlobHandle { kind: BlobKind::Tree, id: saved.id };
-    let place = index.find(BlobKind::Tree, &saved.id).unwrap();
+    let place = index.find(BlobKind::Tree, &saved.id).unwrap().unwrap();
     let mut pack = Vec::new();
     backend.load_whole(place.pack.file(), u64::MAX, &mut pack).unwrap();
     let put = |bytes: &[u8]| {
