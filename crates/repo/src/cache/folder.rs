@@ -14,6 +14,8 @@ const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 const VERSION: u32 = 1;
 /// Files this short hold nothing: a sealed file is longer.
 const TOO_SHORT: u64 = 32;
+/// So many files are fetched at a time: each is a pack in memory, and two keep a line busy.
+const FETCHES: usize = 2;
 
 /// One repository's folder of copies; every failure to use it is a miss.
 pub struct Cache {
@@ -29,8 +31,10 @@ struct Known {
     tree_packs: HashSet<PackId>,
     /// Files whose fetch was tried in this process.
     tried: HashSet<FileName>,
-    /// Files that are being fetched.
+    /// Files that are being fetched, or wait for it.
     fetching: HashSet<FileName>,
+    /// How many are being fetched.
+    running: usize,
     /// Files whose copy was wrong.
     distrusted: HashSet<FileName>,
 }
@@ -118,6 +122,10 @@ impl Cache {
             return waits;
         }
         known.fetching.insert(file);
+        while known.running >= FETCHES {
+            known = self.fetched.wait(known).unwrap_or_else(PoisonError::into_inner);
+        }
+        known.running += 1;
         drop(known);
         let _ended = Ended { cache: self, file };
         fetch();
@@ -223,7 +231,10 @@ struct Ended<'a> {
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.cache.known().fetching.remove(&self.file);
+        let mut known = self.cache.known();
+        known.fetching.remove(&self.file);
+        known.running -= 1;
+        drop(known);
         self.cache.fetched.notify_all();
     }
 }

@@ -99,6 +99,8 @@ pub struct Index {
     /// Rows of all members.
     rows: u64,
     slots: u64,
+    /// Whether several index files name the same pack in any run.
+    repeats: bool,
     /// Slots of packs that have another slot, which counts: known once somebody has asked.
     other_slots: Mutex<Option<Arc<HashMap<u64, u64>>>>,
     /// For temporary files.
@@ -132,6 +134,7 @@ impl Index {
             }
             let first_slot = index.slots;
             index.slots += run.packs().len();
+            index.repeats |= run.has_repeated_packs();
             index.members.push(Member { run: RwLock::new(run), first_row, first_slot });
         }
         index
@@ -170,7 +173,23 @@ impl Index {
 
     /// The first copy of a blob.
     pub fn find(&self, kind: BlobKind, id: &BlobId) -> Result<Option<Place>> {
-        Ok(self.copies(kind, id)?.first().copied())
+        if self.repeats {
+            return Ok(self.copies(kind, id)?.first().copied());
+        }
+        let mut least: Option<Place> = None;
+        for number in 0..self.members.len() {
+            // Within a run copies are in the order of their packs.
+            let first = self.ask(number, |run| {
+                let mut first = None;
+                run.find(kind, id.as_bytes(), |_, spot| {
+                    first = Some(spot);
+                    false
+                })?;
+                first.map(|spot| run.place(spot)).transpose()
+            })?;
+            least = least.into_iter().chain(first).min();
+        }
+        Ok(least)
     }
 
     /// All copies of a blob, sorted.
@@ -178,15 +197,12 @@ impl Index {
         let mut places = Vec::new();
         for member in 0..self.members.len() {
             places.extend(self.ask(member, |run| {
-                let (mut spots, mut places) = (Vec::new(), Vec::new());
+                let mut spots = Vec::new();
                 run.find(kind, id.as_bytes(), |_, spot| {
                     spots.push(spot);
                     true
                 })?;
-                for Spot { pack, offset, length, uncompressed_length } in spots {
-                    places.push(Place { pack: run.pack(pack)?, offset, length, uncompressed_length });
-                }
-                Ok(places)
+                spots.into_iter().map(|spot| run.place(spot)).collect::<Result<Vec<_>>>()
             })?);
         }
         if places.len() > 1 {
@@ -351,7 +367,7 @@ impl Index {
             return Ok(Arc::clone(known));
         }
         let mut others = HashMap::new();
-        if self.members.len() > 1 || self.run(0).is_some_and(|run| run.has_repeated_packs()) {
+        if self.members.len() > 1 || self.repeats {
             let (mut packs, mut before) = (Merged::new(self, What::Packs)?, None);
             while let Some((member, number, record)) = packs.next()? {
                 let (pack, slot) = (run::pack_of(&record), self.members[member].first_slot + number);

@@ -8,6 +8,7 @@ use crate::blob::BlobKind;
 use crate::crypto::Key;
 use crate::error::Result;
 use crate::id::{IndexId, PackId};
+use crate::index::Place;
 use crate::index::bits::Bits;
 use crate::index::blocks::{BlockCache, Blocks, BlocksWriter, Home, local};
 use crate::index::filter::{Filter, FilterWriter};
@@ -179,7 +180,16 @@ impl Run {
         self.packs.get(number.into(), pack_of)
     }
 
-    /// Whether it names a pack.
+    /// The place that a spot says.
+    ///
+    /// # Errors
+    /// Those of reading a block.
+    pub(super) fn place(&self, spot: Spot) -> Result<Place> {
+        let Spot { pack, offset, length, uncompressed_length } = spot;
+        Ok(Place { pack: self.pack(pack)?, offset, length, uncompressed_length })
+    }
+
+    /// The number of a pack that it names.
     ///
     /// # Errors
     /// Those of reading a block.

@@ -112,6 +112,7 @@ impl Model {
                 let of_blob = entries.iter().filter(|(other, _)| *other == blob).map(|(_, place)| *place);
                 let expect: Vec<Place> = of_blob.collect();
                 assert_eq!(index.copies(kind, &blob.id).unwrap(), expect);
+                assert_eq!(index.find(kind, &blob.id).unwrap(), expect.first().copied());
                 assert_eq!(index.contains(kind, &blob.id).unwrap(), !expect.is_empty());
                 assert_eq!(marks.mark(kind, &blob.id).unwrap(), (!expect.is_empty()).then_some(true));
             }
