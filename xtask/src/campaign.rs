@@ -3,7 +3,7 @@
 mod clients;
 mod prune;
 
-use crate::{Result, bench};
+use crate::{Result, bench, life};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,6 +46,17 @@ enum Campaign {
         #[arg(long)]
         tresor: Option<PathBuf>,
     },
+    /// Lets restic and tresor forget and prune in turn between backups whose cache stays; nothing may be lost.
+    SharedPrune {
+        /// How many backups are made.
+        #[arg(long, default_value_t = 1000)]
+        rounds: u64,
+        /// What the source and the visits of the others follow from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A whole life of the kernel source in a control group with little memory: from init to restore.
+    Life(life::Arguments),
     /// Lets programs by other people drive restic and tresor; they must not notice a difference.
     Clients {
         /// The program to drive; built for release if not given.
@@ -109,6 +120,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.campaign {
         Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
         Campaign::Prune { times, seed, tresor } => prunes(*times, *seed, tresor.as_deref()),
+        Campaign::SharedPrune { rounds, seed } => shared_prune(*rounds, *seed),
+        Campaign::Life(arguments) => life::run(arguments),
         Campaign::Clients { tresor } => clients::run(&bench::program(tresor.as_deref())?),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
@@ -116,6 +129,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Campaign::Broken { mixed, seed, slice, jobs, tresor } => {
             broken(*mixed, *seed, (*slice, *jobs), tresor.as_deref())
         }
+    }
+}
+
+/// The slice of `./test` is one test, which takes more rounds if it is asked to.
+fn shared_prune(rounds: u64, seed: u64) -> Result<()> {
+    let test = "shared_prune::others_forget_and_prune_between_our_backups";
+    let status = std::process::Command::new("cargo")
+        .args(["test", "--package", "tresor", "--test", "interop", test, "--", "--nocapture"])
+        .env("TRESOR_ROUNDS", rounds.to_string())
+        .env("TRESOR_SEED", seed.to_string())
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err("a backup relied on what is gone, or another command failed: see above".into())
     }
 }
 

@@ -6,6 +6,7 @@ mod project;
 
 mod bench;
 mod scale;
+mod life;
 mod campaign;
 mod generate;
 mod differential;

@@ -39,7 +39,7 @@ impl Cached {
         match file.kind() {
             FileKind::Snapshot => true,
             FileKind::Pack => self.cache.is_tree_pack(&PackId::from_id(file.id())),
-            // Index files are merged into runs, which are kept; copies that restic made are used.
+            // Index files are merged into runs, which are kept; copies there are used, until then.
             FileKind::Index | FileKind::Config | FileKind::Key | FileKind::Lock => false,
         }
     }
@@ -86,7 +86,8 @@ impl Backend for Cached {
 
     fn save(&self, file: FileName, payload: &Payload<'_>) -> Result<()> {
         self.inner.save(file, payload)?;
-        if self.keeps(file) {
+        // What we have said ourselves need not be fetched to be merged.
+        if self.keeps(file) || file.kind() == FileKind::Index {
             self.cache.save_with(file, |sink| payload.for_each_piece(sink));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The packs that a listing names, with their sizes, beside those that an index names; not held in memory.
+//! The packs that a listing names, beside those that an index names; not held in memory.
 
 use crate::error::Result;
 use crate::id::PackId;

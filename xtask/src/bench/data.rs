@@ -106,7 +106,8 @@ fn largest_file(folder: &Path) -> Result<PathBuf> {
     Ok(largest.ok_or("the set has no files")?.1.0)
 }
 
-fn unpack_kernel(folder: &Path) -> Result<()> {
+/// Puts the kernel source into `folder`, which is empty.
+pub(crate) fn unpack_kernel(folder: &Path) -> Result<()> {
     if !Path::new(KERNEL).is_file() {
         return Err(format!(
             "{KERNEL} is missing: run `apt-get install --no-install-recommends linux-source-6.1`"

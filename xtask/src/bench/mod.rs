@@ -24,6 +24,7 @@ mod verify;
 
 pub(crate) use cage::Cage;
 pub(crate) use contender::version;
+pub(crate) use data::unpack_kernel;
 pub(crate) use setup::program;
 
 use crate::Result;

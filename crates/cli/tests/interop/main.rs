@@ -15,3 +15,4 @@ mod killed;
 mod wrong_input;
 mod damaged_files;
 mod full_disk;
+mod shared_prune;

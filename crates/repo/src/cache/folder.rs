@@ -99,6 +99,11 @@ impl Cache {
         self.retain(FileKind::Pack, |id| keep(&PackId::from_id(*id)));
     }
 
+    /// Removes the copies of index files: a run says what they say.
+    pub fn drop_index_files(&self) {
+        self.retain(FileKind::Index, |_| false);
+    }
+
     /// Whether copies of this kind can exist.
     pub(super) fn has_kind(&self, kind: FileKind) -> bool {
         subfolder(kind).is_some()

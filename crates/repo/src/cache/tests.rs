@@ -51,7 +51,7 @@ fn snapshots_are_kept_on_save_and_on_load() {
 }
 
 #[test]
-fn index_files_are_not_kept_but_the_copies_of_another_program_are_used() {
+fn index_files_are_kept_when_saved_until_they_are_merged() {
     let Setup { base: _base, inner, cache, cached } = setup();
     let (saved, loaded, copied) =
         (file(FileKind::Index, 1), file(FileKind::Index, 2), file(FileKind::Index, 3));
@@ -59,10 +59,12 @@ fn index_files_are_not_kept_but_the_copies_of_another_program_are_used() {
     cached.save(saved, &Payload::from(&[1; 100][..])).unwrap();
     inner.save(loaded, &Payload::from(&[2; 100][..])).unwrap();
     cached.load_whole(loaded, 1000, &mut got).unwrap();
-    assert_eq!(copies(&cache.folder().join("index")), 0);
+    assert_eq!(copies(&cache.folder().join("index")), 1, "what is loaded is not kept");
     cache.save_with(copied, |sink| sink(&[3; 100]));
     cached.load_whole(copied, 1000, &mut got).unwrap();
-    assert_eq!(got, [3; 100]);
+    assert_eq!(got, [3; 100], "what is there is used");
+    cache.drop_index_files();
+    assert_eq!(copies(&cache.folder().join("index")), 0);
 }
 
 #[test]

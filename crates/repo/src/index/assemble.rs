@@ -1,4 +1,4 @@
-//! Assemble the index of exactly the listed index files: from runs in the local cache, and what those lack.
+//! Assemble the index of exactly the listed index files, from kept runs and what those lack.
 
 use crate::crypto::Key;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Blocks of 4 KiB, each sealed with its file's id and its own number; read through a bounded cache.
+//! Blocks of 4 KiB, each sealed with its file's id and its number, behind a bounded cache.
 //!
 //! They are written once, front to back, into memory while they are few, else into a file. A block that is cut,
 //! damaged, of another file or from another position does not open.

@@ -1,4 +1,4 @@
-//! A filter for "surely new": a few bits for every id, of which those of an id nobody added are rarely all there.
+//! A filter for "surely new": a few bits for every id, rarely all there for an id nobody added.
 //!
 //! A split block Bloom filter (Putze, Sanders, Singler: "Cache-, Hash- and Space-Efficient Bloom Filters", 2007):
 //! an id's first bytes choose a bucket of eight words, the following ones a bit of each. Ids that come in order fill

@@ -1,4 +1,4 @@
-//! Go through all runs of an index at once, in order; and through its blobs, each with all of its copies.
+//! Go through all runs at once, in order; and through blobs, each with all of its copies.
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::error::{Error, Result};

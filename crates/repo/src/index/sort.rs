@@ -1,4 +1,4 @@
-//! Sort more records than memory is to hold: sorted pieces in an unlinked file, merged when they are read.
+//! Sort more than memory is to hold: sorted pieces in an unlinked file, merged when read.
 
 use crate::crypto::{Key, OVERHEAD};
 use crate::error::Result;

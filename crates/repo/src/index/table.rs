@@ -1,4 +1,4 @@
-//! A sorted table of records of one length, in sealed blocks, with the first key of every block beside it.
+//! A sorted table of records of one length, in sealed blocks, with the first key of each.
 //!
 //! A look-up costs a block of first keys and one of records, and in memory 8 bytes for every 500 blocks.
 

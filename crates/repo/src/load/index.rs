@@ -31,7 +31,11 @@ impl<R: Right> Repository<R> {
             None => self.assembled(None, listed, monitor),
             Some(folder) => match self.assembled(Some(&folder), listed.clone(), monitor) {
                 Err(Error::Local { .. }) => self.assembled(None, listed, monitor), // the cache is full, say
-                assembled => assembled,
+                Ok(index) => {
+                    self.cache.iter().for_each(|cache| cache.drop_index_files());
+                    Ok(index)
+                }
+                Err(error) => Err(error),
             },
         }?;
         self.tell_cache(&index);

@@ -1,0 +1,139 @@
+//! A whole life of a repository of the kernel source, with little memory for all of it.
+
+mod group;
+
+use crate::{Result, bench, project};
+use group::Group;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tresor_testkit::{Client, compare_trees, fixtures, mutate};
+
+/// How often the processes are asked for their memory.
+const SAMPLING: Duration = Duration::from_millis(10);
+const MIB: f64 = (1_u64 << 20) as f64;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What all processes of a command may hold together, with the page cache, in MiB.
+    #[arg(long, default_value_t = 256)]
+    limit: u64,
+    /// How many backups are made; before each but the first, 1 % of the files change.
+    #[arg(long, default_value_t = 30)]
+    backups: u64,
+    /// What the changes follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The work folder, on a disk: what is on a tmpfs counts as memory.
+    #[arg(long, default_value = "target/life")]
+    dir: PathBuf,
+    /// The program to try; built for release if not given.
+    #[arg(long)]
+    tresor: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let limits = Group::limited(&format!("tresor-life-{}", std::process::id()), arguments.limit << 20)?;
+    let program = bench::program(arguments.tresor.as_deref())?;
+    let below = project::folder().join(&arguments.dir);
+    fs::create_dir_all(&below)?;
+    let folder = tempfile::tempdir_in(below.canonicalize()?)?;
+    let source = folder.path().join("source");
+    fs::create_dir(&source)?;
+    bench::unpack_kernel(&source)?;
+    let life = Life::new(&program, folder.path(), limits);
+    println!("| command | wall, s | peak with page cache, MiB | peak of RssAnon, MiB |");
+    println!("| --- | ---: | ---: | ---: |");
+    life.live(arguments)?;
+    life.is_good(&source)?;
+    println!("all of it within {} MiB; the restore is the same, restic's check is clean", arguments.limit);
+    Ok(())
+}
+
+/// A repository, its copy, and the group that every command of tresor runs in.
+struct Life {
+    tresor: Client,
+    copy: Client,
+    folder: PathBuf,
+    limits: Group,
+}
+
+impl Life {
+    fn new(program: &Path, folder: &Path, limits: Group) -> Life {
+        let on = |repository: &str| {
+            let client = Client::tresor(program, folder.join(repository)).within(folder);
+            let client = client.variable("RESTIC_CACHE_DIR", folder.join("cache"));
+            client.variable("TMPDIR", folder)
+        };
+        let from = on("copy").variable("RESTIC_FROM_REPOSITORY", folder.join("repository"));
+        let copy = from.variable("RESTIC_FROM_PASSWORD", fixtures::PASSWORD);
+        Life { tresor: on("repository"), copy, folder: folder.to_owned(), limits }
+    }
+
+    fn live(&self, arguments: &Arguments) -> Result<()> {
+        self.step(&self.tresor, &["init"])?;
+        for number in 1..=arguments.backups {
+            if number > 1 {
+                mutate(self.folder.join("source"), arguments.seed + number, 1.0);
+            }
+            self.step(&self.tresor, &["backup", "source"])?;
+        }
+        self.step(&self.tresor, &["forget", "--keep-last", "5"])?;
+        self.step(&self.tresor, &["prune", "--max-unused", "0"])?;
+        self.step(&self.tresor, &["check"])?;
+        self.step(&self.tresor, &["check", "--read-data"])?;
+        self.step(&self.copy, &["init", "--copy-chunker-params"])?;
+        self.step(&self.copy, &["copy"])?;
+        self.step(&self.copy, &["restore", "latest", "--target", "target"])
+    }
+
+    /// Runs a command with the limit and prints its row; one that fails, or is killed, ends the life.
+    fn step(&self, client: &Client, words: &[&str]) -> Result<()> {
+        let told = words.join(" ");
+        let group = self.limits.within("step")?;
+        let (output, errors) = (self.folder.join("stdout"), self.folder.join("stderr"));
+        let mut command = group.holding(&client.command(words));
+        command.stdin(Stdio::null()).stdout(fs::File::create(output)?).stderr(fs::File::create(&errors)?);
+        let start = Instant::now();
+        let (status, anonymous) = watch(command, &group)?;
+        let wall = start.elapsed().as_secs_f64();
+        let peak = group.peak().map_or("?".to_owned(), |peak| format!("{:.0}", peak as f64 / MIB));
+        println!("| `{told}` | {wall:.2} | {peak} | {:.0} |", anonymous as f64 / MIB);
+        match (status.success(), group.killed()?) {
+            (true, 0) => Ok(()),
+            (_, 0) => Err(format!("`{told}` ended with {status}: {}", fs::read_to_string(errors)?).into()),
+            _ => Err(format!("`{told}` was killed for want of memory, with {peak} MiB in use").into()),
+        }
+    }
+
+    /// Without the limit: the newest snapshot came back, and restic finds nothing wrong with either repository.
+    fn is_good(&self, source: &Path) -> Result<()> {
+        let differences = compare_trees(source, &self.folder.join("target/source"));
+        if let Some(difference) = differences.first() {
+            return Err(format!("the restored data differ: {difference}").into());
+        }
+        for repository in [&self.tresor, &self.copy] {
+            let restic = Client::restic(repository.repository()).variable("TMPDIR", &self.folder);
+            let run = restic.run(["check", "--read-data"]);
+            if run.code != Some(0) {
+                return Err(run.to_string().into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the command; with its status, the most anonymous memory that was seen.
+fn watch(mut command: std::process::Command, group: &Group) -> Result<(ExitStatus, u64)> {
+    let mut child = command.spawn()?;
+    let mut most = 0;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok((status, most));
+        }
+        most = most.max(group.anonymous());
+        thread::sleep(SAMPLING);
+    }
+}
