@@ -48,7 +48,7 @@ enum Campaign {
     },
     /// Lets restic and tresor forget and prune in turn between backups whose cache stays; nothing may be lost.
     SharedPrune {
-        /// How many backups are made.
+        /// How many backups are made, half of them beside an index file that prunes leave.
         #[arg(long, default_value_t = 1000)]
         rounds: u64,
         /// What the source and the visits of the others follow from.
@@ -132,12 +132,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// The slice of `./test` is one test, which takes more rounds if it is asked to.
+/// The slice of `./test` are two tests, which take more rounds if they are asked to.
 fn shared_prune(rounds: u64, seed: u64) -> Result<()> {
-    let test = "shared_prune::others_forget_and_prune_between_our_backups";
     let status = std::process::Command::new("cargo")
-        .args(["test", "--package", "tresor", "--test", "interop", test, "--", "--nocapture"])
-        .env("TRESOR_ROUNDS", rounds.to_string())
+        .args(["test", "--package", "tresor", "--test", "interop", "shared_prune::", "--", "--nocapture"])
+        .env("TRESOR_ROUNDS", rounds.div_ceil(2).to_string())
         .env("TRESOR_SEED", seed.to_string())
         .status()?;
     if status.success() {

@@ -1,6 +1,7 @@
 //! Between our backups others forget and prune: no backup relies on what its cache still remembers.
 
 use crate::scene::{Scene, TRESOR};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tresor_testkit::{Client, Random, fixtures::noise};
@@ -10,6 +11,9 @@ const FOLDERS: u64 = 6;
 const NAMES: u64 = 8;
 /// How many contents all these files share: few, so that a blob that was pruned is soon needed again.
 const CONTENTS: u64 = 60;
+
+/// More blobs than an index file holds that is not yet full.
+const FULL: u64 = 51_000;
 
 /// What a prune is told; some of it replaces every index file, some of it only a few or none.
 const LIMITS: [&[&str]; 6] = [
@@ -24,11 +28,22 @@ const LIMITS: [&[&str]; 6] = [
 /// What we are told: which of its memories a backup asks depends on it.
 const FLAGS: [&[&str]; 4] = [&[], &[], &["--force"], &["--no-files-cache"]];
 
-/// A campaign asks for more rounds than `./test`, and for other ones.
+/// Every prune replaces all index files, for none is full.
 #[test]
 fn others_forget_and_prune_between_our_backups() {
+    play(Shared::new);
+}
+
+/// Prunes leave what is full, and replace the rest: what the cache remembers is right in part.
+#[test]
+fn others_forget_and_prune_beside_a_full_index_file() {
+    play(Shared::beside_a_full_index_file);
+}
+
+/// A campaign asks for more rounds than `./test`, and for other ones.
+fn play(begin: impl Fn(u64) -> Shared) {
     let (rounds, seed) = (number("TRESOR_ROUNDS", 8), number("TRESOR_SEED", 1));
-    let mut shared = Shared::new(seed);
+    let mut shared = begin(seed);
     for round in 1..=rounds {
         tell(&format!("seed {seed}, round {round} of {rounds}"));
         shared.back_up();
@@ -65,6 +80,27 @@ impl Shared {
         let source = Source::new(&scene.join("source"), &scene.join("parked"), seed);
         fs::create_dir(scene.join("elsewhere")).unwrap();
         Shared { scene, other, source, random: Random::new(seed ^ 0x5eed) }
+    }
+
+    /// With a snapshot of more blobs than one index file holds, which is never forgotten.
+    ///
+    /// Others have backed up our source as well: what we remember from the start is from a file that stays and from
+    /// one that goes. The many packs see to it that we do not write it anew whenever some are gone.
+    fn beside_a_full_index_file(seed: u64) -> Shared {
+        let shared = Shared::new(seed);
+        for number in 0..FULL {
+            let folder = shared.scene.join(format!("ballast/{}", number / 1000));
+            if number.is_multiple_of(1000) {
+                fs::create_dir_all(&folder).unwrap();
+            }
+            fs::write(folder.join(number.to_string()), number.to_le_bytes()).unwrap();
+        }
+        fs::write(shared.scene.join("ballast/noise"), noise(FULL, 32 << 20)).unwrap();
+        let ballast = ["backup", "-q", "--pack-size", "4", "--tag", "ballast", "ballast"];
+        shared.run(&shared.other, "tresor", &ballast);
+        shared.run(&shared.scene.restic, "restic", &["backup", "-q", "source"]);
+        fs::remove_dir_all(shared.scene.join("ballast")).unwrap();
+        shared
     }
 
     fn one_in(&mut self, many: u64) -> bool {
@@ -131,23 +167,33 @@ impl Shared {
         }
     }
 
-    /// All snapshots, any one, or all but the newest.
+    /// All snapshots, any one, or all but the newest; what others need stays.
     fn forget(&mut self, visitor: &Client, name: &str) {
-        let files = self.scene.files("snapshots");
-        let mut ids: Vec<&str> =
-            files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+        let mut ids = self.snapshots();
         match self.random.below(6) {
             _ if ids.is_empty() => {}
-            0 => self.run(visitor, name, &[&["forget", "-q"], &ids[..]].concat()),
+            0 => {
+                let ids = ids.iter().map(String::as_str);
+                self.run(visitor, name, &["forget", "-q"].into_iter().chain(ids).collect::<Vec<_>>());
+            }
             1 => {
                 self.random.shuffle(&mut ids);
-                self.run(visitor, name, &["forget", "-q", ids[0]]);
+                self.run(visitor, name, &["forget", "-q", &ids[0]]);
             }
             kept => {
                 let kept = kept.div_ceil(2).to_string();
-                self.run(visitor, name, &["forget", "-q", "--group-by", "", "--keep-last", &kept]);
+                let policy = ["--group-by", "", "--keep-tag", "ballast", "--keep-last", &kept];
+                self.run(visitor, name, &[&["forget", "-q"], &policy[..]].concat());
             }
         }
+    }
+
+    /// The ids of the snapshots that may be forgotten, in no order.
+    fn snapshots(&self) -> Vec<String> {
+        let listed = self.scene.restic.ok(["snapshots", "--json"]).json();
+        let may_go = |snapshot: &&Value| snapshot["tags"].is_null();
+        let ids = listed.as_array().unwrap().iter().filter(may_go);
+        ids.map(|snapshot| snapshot["id"].as_str().unwrap().to_owned()).collect()
     }
 
     fn run(&self, client: &Client, name: &str, words: &[&str]) {
