@@ -2,11 +2,12 @@
 
 mod group;
 
-use crate::{Result, bench, project};
+use crate::{Result, bench, process, project};
 use group::Group;
+use rustix::fs::Advice;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tresor_testkit::{Client, compare_trees, fixtures, mutate};
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let source = folder.path().join("source");
     fs::create_dir(&source)?;
     bench::unpack_kernel(&source)?;
+    forget_pages(&source)?;
     let life = Life::new(&program, folder.path(), limits);
     println!("| command | wall, s | peak with page cache, MiB | peak of RssAnon, MiB |");
     println!("| --- | ---: | ---: | ---: |");
@@ -125,8 +127,26 @@ impl Life {
     }
 }
 
+/// Lets go of what the system remembers of the files' contents: it would not count for those who read them.
+fn forget_pages(folder: &Path) -> Result<()> {
+    process::run(Command::new("sync").arg("--file-system").arg(folder))?; // what is not on the disk stays
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                waiting.push(entry.path());
+            } else if kind.is_file() {
+                rustix::fs::fadvise(fs::File::open(entry.path())?, 0, None, Advice::DontNeed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Waits for the command; with its status, the most anonymous memory that was seen.
-fn watch(mut command: std::process::Command, group: &Group) -> Result<(ExitStatus, u64)> {
+fn watch(mut command: Command, group: &Group) -> Result<(ExitStatus, u64)> {
     let mut child = command.spawn()?;
     let mut most = 0;
     loop {
