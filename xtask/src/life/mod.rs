@@ -36,6 +36,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    tresor_testkit::peers::restic(); // better missed now than after the whole life
     let limits = Group::limited(&format!("tresor-life-{}", std::process::id()), arguments.limit << 20)?;
     let program = bench::program(arguments.tresor.as_deref())?;
     let below = project::folder().join(&arguments.dir);
