@@ -49,24 +49,12 @@ impl<R: Right> Repository<R> {
     pub fn load_readable_index(&self, monitor: &dyn Monitor) -> Result<(Index, Vec<(IndexId, Error)>)> {
         let listed = self.index_files()?;
         let assembly = self.without_kept(listed.clone())?;
-        let gathering = assembly.gather(listed.clone());
-        let state = Mutex::new((gathering, Vec::new(), None));
+        let hearing =
+            Hearing { unreadable: Some(Vec::new()), ..Hearing::of(assembly.gather(listed.clone())) };
         monitor.begin(Phase::Index, Some(listed.len() as u64));
-        self.each_index_file(&listed, &|id, file| {
-            let (gathering, unreadable, failed) = &mut *state.lock().unwrap_or_else(PoisonError::into_inner);
-            match file {
-                Ok(file) => *failed = gathering.add(id, &file).err(),
-                Err(Error::Cancelled) => *failed = Some(Error::Cancelled),
-                Err(error) => unreadable.push((id, error)),
-            }
-            monitor.advance(Phase::Index, 1);
-            failed.is_none()
-        });
+        let heard = self.hear(hearing, &listed, monitor);
         monitor.end(Phase::Index);
-        let (gathering, mut unreadable, failed) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        let (gathering, mut unreadable) = heard?;
         unreadable.sort_unstable_by_key(|(id, _)| *id);
         let index = assembly.finish(Some(gathering))?;
         Ok((index.without_files(|id| unreadable.iter().any(|(other, _)| other == id)), unreadable))
@@ -97,18 +85,25 @@ impl<R: Right> Repository<R> {
 
     /// Loads these index files into a gathering; no more are begun after the first failure.
     fn gather(&self, gathering: Gathering, files: &[IndexId], monitor: &dyn Monitor) -> Result<Gathering> {
-        let gathering = Mutex::new(Ok(gathering));
+        Ok(self.hear(Hearing::of(gathering), files, monitor)?.0)
+    }
+
+    /// Loads these index files as long as there is no failure; answers with those that could not be read, too.
+    fn hear(
+        &self,
+        hearing: Hearing,
+        files: &[IndexId],
+        monitor: &dyn Monitor,
+    ) -> Result<(Gathering, Vec<(IndexId, Error)>)> {
+        let hearing = Mutex::new(hearing);
         self.each_index_file(files, &|id, file| {
-            let mut gathering = gathering.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Ok(open) = &mut *gathering
-                && let Err(error) = file.and_then(|file| open.add(id, &file))
-            {
-                *gathering = Err(error);
-            }
+            let goes_on = hearing.lock().unwrap_or_else(PoisonError::into_inner).take(id, file);
             monitor.advance(Phase::Index, 1);
-            gathering.is_ok()
+            goes_on
         });
-        gathering.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let Hearing { gathering, unreadable, failed } =
+            hearing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok((gathering, unreadable.unwrap_or_default())), Err)
     }
 
     /// Loads these index files in parallel and hands each to `each`, which says whether more are to be begun.
@@ -187,6 +182,36 @@ impl<R: Right> Repository<R> {
     }
 }
 
+/// A gathering, and what went wrong on the way to it.
+struct Hearing {
+    gathering: Gathering,
+    /// Files that cannot be read, where they do not stop everything.
+    unreadable: Option<Vec<(IndexId, Error)>>,
+    failed: Option<Error>,
+}
+
+impl Hearing {
+    /// One that any file that cannot be read stops.
+    fn of(gathering: Gathering) -> Self {
+        Hearing { gathering, unreadable: None, failed: None }
+    }
+
+    /// Takes a file, unless there was a failure before; whether there was none.
+    fn take(&mut self, id: IndexId, file: Result<IndexFile>) -> bool {
+        if self.failed.is_none() {
+            self.failed = match (file, &mut self.unreadable) {
+                (Ok(file), _) => self.gathering.add(id, &file).err(),
+                (Err(error), Some(unreadable)) if !matches!(error, Error::Cancelled) => {
+                    unreadable.push((id, error));
+                    None
+                }
+                (Err(error), _) => Some(error),
+            };
+        }
+        self.failed.is_none()
+    }
+}
+
 /// Builds runs of an index again from the repository's index files.
 struct Rebuilder {
     repository: Repository<Read>,
@@ -205,4 +230,29 @@ impl Rebuild for Rebuilder {
 
 fn not_cancelled(cancel: &Cancel) -> Result<()> {
     if cancel.is_set() { Err(Error::Cancelled) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Key;
+    use crate::testing::index_file;
+
+    #[test]
+    fn a_failure_is_not_forgotten_for_the_file_after_it() {
+        let ids = [1, 2, 3].map(|number| IndexId::from_bytes([number; 32]));
+        let key = Arc::new(Key::random().unwrap());
+        let assembly = Assembly::without_kept(std::env::temp_dir(), key, ids.to_vec());
+        let hearing =
+            || Hearing { unreadable: Some(Vec::new()), ..Hearing::of(assembly.gather(ids.to_vec())) };
+        let broken = || Err(Error::Refused("it cannot be read".into()));
+        let mut cancelled = hearing();
+        assert!(cancelled.take(ids[0], broken()));
+        assert!(!cancelled.take(ids[1], Err(Error::Cancelled)));
+        assert!(!cancelled.take(ids[2], Ok(index_file(&[]))), "another thread was at work on it");
+        assert!(matches!(cancelled.failed, Some(Error::Cancelled)));
+        assert_eq!(cancelled.unreadable.map(|files| files.len()), Some(1));
+        let mut strict = Hearing { unreadable: None, ..hearing() };
+        assert!(!strict.take(ids[0], broken()) && !strict.take(ids[1], Ok(index_file(&[]))));
+    }
 }
