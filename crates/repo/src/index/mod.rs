@@ -155,14 +155,7 @@ impl Index {
     pub fn contains(&self, kind: BlobKind, id: &BlobId) -> Result<bool> {
         for number in 0..self.members.len() {
             let is_there = self.ask(number, |run| {
-                let mut is_there = false;
-                if run.may_hold(kind, id.as_bytes())? {
-                    run.find(kind, id.as_bytes(), |_, _| {
-                        is_there = true;
-                        false
-                    })?;
-                }
-                Ok(is_there)
+                Ok(run.may_hold(kind, id.as_bytes())? && run.first(kind, id.as_bytes())?.is_some())
             })?;
             if is_there {
                 return Ok(true);
@@ -180,12 +173,7 @@ impl Index {
         for number in 0..self.members.len() {
             // Within a run copies are in the order of their packs.
             let first = self.ask(number, |run| {
-                let mut first = None;
-                run.find(kind, id.as_bytes(), |_, spot| {
-                    first = Some(spot);
-                    false
-                })?;
-                first.map(|spot| run.place(spot)).transpose()
+                run.first(kind, id.as_bytes())?.map(|(_, spot)| run.place(spot)).transpose()
             })?;
             least = least.into_iter().chain(first).min();
         }
@@ -345,15 +333,7 @@ impl Index {
     /// The number of the first row of a blob among all rows.
     fn first_row(&self, kind: BlobKind, id: &BlobId) -> Result<Option<u64>> {
         for (number, member) in self.members.iter().enumerate() {
-            let row = self.ask(number, |run| {
-                let mut first = None;
-                run.find(kind, id.as_bytes(), |row, _| {
-                    first = Some(row);
-                    false
-                })?;
-                Ok(first)
-            })?;
-            if let Some(row) = row {
+            if let Some((row, _)) = self.ask(number, |run| run.first(kind, id.as_bytes()))? {
                 return Ok(Some(member.first_row[kind as usize] + row));
             }
         }

@@ -172,6 +172,19 @@ impl Run {
         Ok(())
     }
 
+    /// The first row of a blob that is not masked, and its position.
+    ///
+    /// # Errors
+    /// Those of reading a block.
+    pub(super) fn first(&self, kind: BlobKind, id: &[u8; 32]) -> Result<Option<(u64, Spot)>> {
+        let mut first = None;
+        self.find(kind, id, |position, spot| {
+            first = Some((position, spot));
+            false
+        })?;
+        Ok(first)
+    }
+
     /// The id of a pack.
     ///
     /// # Errors

@@ -98,27 +98,16 @@ impl Table {
     pub(super) fn lower_bound(&self, key: &[u8]) -> Result<u64> {
         let number = key_at(key, 0);
         // Among blocks that begin with the same 8 bytes, the rest of their first records tells.
-        let (mut low, mut high) = self.blocks_before(number)?;
-        while low < high {
-            let middle = low + (high - low) / 2;
+        let (low, high) = self.blocks_before(number)?;
+        let before = search(low, high, |middle| {
             let block = self.blocks.get(self.outline.first + middle)?;
-            match self.record(&block, 0)[..key.len()] < *key {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        let Some(number) = low.checked_sub(1) else { return Ok(0) };
+            Ok(self.record(&block, 0)[..key.len()] < *key)
+        })?;
+        let Some(number) = before.checked_sub(1) else { return Ok(0) };
         let (start, block) =
             (number * self.outline.per_block(), self.blocks.get(self.outline.first + number)?);
-        let (mut low, mut high) = (0, self.outline.per_block().min(self.outline.len - start));
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.record(&block, middle)[..key.len()] < *key {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        Ok(start + low)
+        let records = self.outline.per_block().min(self.outline.len - start);
+        Ok(start + search(0, records, |middle| Ok(self.record(&block, middle)[..key.len()] < *key))?)
     }
 
     /// The records from a position on, past the cache.
@@ -147,16 +136,21 @@ impl Table {
         let Some(number) = (key_blocks as u64).checked_sub(1) else { return Ok(0) };
         let block = self.blocks.get(self.outline.first + self.outline.blocks() + number)?;
         let start = number * KEYS;
-        let (mut low, mut high) = (0, KEYS.min(self.outline.blocks() - start));
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match before(key_at(&block, middle as usize)) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        Ok(start + low)
+        let keys = KEYS.min(self.outline.blocks() - start);
+        Ok(start + search(0, keys, |middle| Ok(before(key_at(&block, middle as usize))))?)
     }
+}
+
+/// The first number from `low` on that is not `before`, as no later one is; `high` if all are.
+fn search(mut low: u64, mut high: u64, before: impl Fn(u64) -> Result<bool>) -> Result<u64> {
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match before(middle)? {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    Ok(low)
 }
 
 fn key_at(bytes: &[u8], number: usize) -> u64 {

@@ -54,21 +54,23 @@ fn what_the_peer_reads_is_read() {
     assert_eq!(sorted.encode().unwrap(), b"{\"nodes\":[],\"x\":[ {}],\"y\":1}\n");
 }
 
+/// What is no tree, however it is read.
+pub(super) const REFUSED: [&[u8]; 10] = [
+    b"",
+    b"[]",
+    b"{}",
+    b"null",
+    b"{\"nodes\":null}",
+    b"{\"nodes\":{}}",
+    b"{\"nodes\":[null]}",
+    b"{\"nodes\":[",
+    b"{\"nodes\":[]",
+    b"{\"nodes\":[],\"nodes\":[]}",
+];
+
 #[test]
 fn what_is_no_tree_is_refused() {
-    let refused: [&[u8]; 10] = [
-        b"",
-        b"[]",
-        b"{}",
-        b"null",
-        b"{\"nodes\":null}",
-        b"{\"nodes\":{}}",
-        b"{\"nodes\":[null]}",
-        b"{\"nodes\":[",
-        b"{\"nodes\":[]",
-        b"{\"nodes\":[],\"nodes\":[]}",
-    ];
-    for bytes in refused {
+    for bytes in REFUSED {
         let text = String::from_utf8_lossy(bytes);
         assert!(matches!(Tree::decode(bytes), Err(Error::DecodeTree { .. })), "{text}");
     }
