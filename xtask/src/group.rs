@@ -1,4 +1,4 @@
-//! A control group of the system with a limit of memory, which goes away with its value.
+//! A memory cgroup, of version 1 or 2, page cache included; it goes away with its value.
 
 use crate::Result;
 use std::fs;
@@ -36,14 +36,14 @@ impl Version {
 }
 
 /// A control group that holds no process any more when it is dropped.
-pub(super) struct Group {
+pub(crate) struct Group {
     path: PathBuf,
     version: Version,
 }
 
 impl Group {
     /// Below the group of this process, or as near to it as the system lets: all within share `limit` bytes.
-    pub(super) fn limited(name: &str, limit: u64) -> Result<Group> {
+    pub(crate) fn limited(name: &str, limit: u64) -> Result<Group> {
         let mut refusals = Vec::new();
         for (version, folder) in candidates()? {
             match Group::at(version, &folder, name).and_then(|group| group.limit(limit)) {
@@ -53,6 +53,11 @@ impl Group {
         }
         let why = if refusals.is_empty() { "none is mounted".to_owned() } else { refusals.join("; ") };
         Err(format!("this machine has no memory controller that can be written to: {why}").into())
+    }
+
+    /// One of so many MiB, named after this process and what it is for.
+    pub(crate) fn of_this_process(purpose: &str, mebibytes: u64) -> Result<Group> {
+        Group::limited(&format!("tresor-{purpose}-{}", std::process::id()), mebibytes << 20)
     }
 
     fn at(version: Version, parent: &Path, name: &str) -> io::Result<Group> {
@@ -74,12 +79,12 @@ impl Group {
     }
 
     /// A group within this one, which counts for itself.
-    pub(super) fn within(&self, name: &str) -> io::Result<Group> {
+    pub(crate) fn within(&self, name: &str) -> io::Result<Group> {
         Group::at(self.version, &self.path, name)
     }
 
     /// `command`, with all it starts, in this group from its first instruction.
-    pub(super) fn holding(&self, command: &Command) -> Command {
+    pub(crate) fn holding(&self, command: &Command) -> Command {
         let mut held = Command::new("sh");
         held.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(self.path.join("cgroup.procs"));
         held.arg(command.get_program()).args(command.get_args());
@@ -91,25 +96,41 @@ impl Group {
     }
 
     /// The most bytes that it held, with the page cache; none if the system does not say.
-    pub(super) fn peak(&self) -> Option<u64> {
+    pub(crate) fn peak(&self) -> Option<u64> {
         fs::read_to_string(self.path.join(self.version.peak())).ok()?.trim().parse().ok()
     }
 
     /// How many processes the system killed in it for want of memory.
-    pub(super) fn killed(&self) -> Result<u64> {
+    pub(crate) fn killed(&self) -> Result<u64> {
         let events = fs::read_to_string(self.path.join(self.version.events()))?;
         Ok(number_after(&events, "oom_kill ").ok_or("the system does not count what it kills")?)
     }
 
-    /// What its processes hold now that belongs to no file, in bytes.
-    pub(super) fn anonymous(&self) -> u64 {
-        let processes = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
-        let held = processes.lines().filter_map(|process| {
-            let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-            number_after(&status, "RssAnon:")
-        });
-        held.sum::<u64>() << 10
+    /// Puts this process into it, until the answer is dropped.
+    pub(crate) fn enter(self) -> Result<Entered> {
+        let own = candidates()?.into_iter().find(|(version, _)| *version == self.version);
+        let (_, before) = own.ok_or("this process is in no memory cgroup")?;
+        let entered = Entered { group: self, before };
+        join(&entered.group.path)?;
+        Ok(entered)
     }
+}
+
+/// A group that this process, and what it starts, is in.
+pub(crate) struct Entered {
+    group: Group,
+    /// The group that the process was in before.
+    before: PathBuf,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let _ = join(&self.before); // what cannot be undone now is undone by nobody: a group stays behind
+    }
+}
+
+fn join(group: &Path) -> io::Result<()> {
+    fs::write(group.join("cgroup.procs"), std::process::id().to_string())
 }
 
 impl Drop for Group {
@@ -171,7 +192,7 @@ fn own_group(groups: &str, version: Version) -> Option<&str> {
 }
 
 /// The number that follows `word` at the beginning of a line.
-fn number_after(text: &str, word: &str) -> Option<u64> {
+pub(crate) fn number_after(text: &str, word: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(word))?;
     rest.split_whitespace().next()?.parse().ok()
 }

@@ -3,6 +3,7 @@
 
 mod process;
 mod project;
+mod group;
 
 mod bench;
 mod scale;

@@ -1,5 +1,6 @@
 //! Looks at how much anonymous memory a process and its children have: what no file can give back.
 
+use crate::group::number_after;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +11,13 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Looks at a process until it is told to end.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     ended: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
 }
 
 impl Watch {
-    pub(super) fn start(process: u32) -> Self {
+    pub(crate) fn start(process: u32) -> Self {
         let ended = Arc::<AtomicBool>::default();
         let end = Arc::clone(&ended);
         let thread = thread::spawn(move || {
@@ -31,7 +32,7 @@ impl Watch {
     }
 
     /// The most that was seen, in MiB.
-    pub(super) fn end(self) -> f64 {
+    pub(crate) fn end(self) -> f64 {
         self.ended.store(true, Ordering::Relaxed);
         self.thread.join().expect("looking does not panic") as f64 / 1024.0
     }
@@ -40,9 +41,7 @@ impl Watch {
 /// What `process` and its children have now; nothing, if it has ended.
 fn kibibytes(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let own = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let own = own.and_then(|value| value.split_whitespace().next()?.parse().ok());
-    own.unwrap_or(0) + children(process).into_iter().map(kibibytes).sum::<u64>()
+    number_after(&status, "RssAnon:").unwrap_or(0) + children(process).into_iter().map(kibibytes).sum::<u64>()
 }
 
 fn children(process: u32) -> Vec<u32> {

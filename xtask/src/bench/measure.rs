@@ -1,8 +1,8 @@
 //! Runs one command in a process of its own, which tells its CPU time and peak memory apart.
 
 use super::anonymous;
-use super::cage::Cage;
 use crate::Result;
+use crate::group::Group;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -69,7 +69,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(cores) = arguments.cores {
         keep_to(cores)?; // the child inherits it
     }
-    let _cage = arguments.memory.map(Cage::enter).transpose()?; // the child is in it as well
+    let group = |mebibytes| Group::of_this_process("run", mebibytes)?.enter();
+    let _entered = arguments.memory.map(group).transpose()?; // the child is in it as well
     let start = Instant::now();
     let mut child = command.spawn().map_err(|e| format!("cannot run {command:?}: {e}"))?;
     let watch = arguments.anonymous.then(|| anonymous::Watch::start(child.id()));

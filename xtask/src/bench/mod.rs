@@ -9,7 +9,6 @@ pub(crate) mod profile;
 pub(crate) mod scaling;
 
 mod anonymous;
-mod cage;
 mod cold;
 mod contender;
 mod data;
@@ -22,7 +21,7 @@ pub(crate) mod table;
 mod template;
 mod verify;
 
-pub(crate) use cage::Cage;
+pub(crate) use anonymous::Watch;
 pub(crate) use contender::version;
 pub(crate) use data::unpack_kernel;
 pub(crate) use setup::program;

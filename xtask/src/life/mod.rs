@@ -1,19 +1,14 @@
 //! A whole life of a repository of the kernel source, with little memory for all of it.
 
-mod group;
-
+use crate::group::Group;
 use crate::{Result, bench, process, project};
-use group::Group;
 use rustix::fs::Advice;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 use tresor_testkit::{Client, compare_trees, fixtures, mutate};
 
-/// How often the processes are asked for their memory.
-const SAMPLING: Duration = Duration::from_millis(10);
 const MIB: f64 = (1_u64 << 20) as f64;
 
 #[derive(clap::Args)]
@@ -37,7 +32,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tresor_testkit::peers::restic(); // better missed now than after the whole life
-    let limits = Group::limited(&format!("tresor-life-{}", std::process::id()), arguments.limit << 20)?;
+    let limits = Group::of_this_process("life", arguments.limit)?;
     let program = bench::program(arguments.tresor.as_deref())?;
     let below = project::folder().join(&arguments.dir);
     fs::create_dir_all(&below)?;
@@ -100,10 +95,14 @@ impl Life {
         let mut command = group.holding(&client.command(words));
         command.stdin(Stdio::null()).stdout(fs::File::create(output)?).stderr(fs::File::create(&errors)?);
         let start = Instant::now();
-        let (status, anonymous) = watch(command, &group)?;
+        let mut child = command.spawn()?;
+        let watch = bench::Watch::start(child.id());
+        let status = child.wait();
+        let anonymous = watch.end();
+        let status = status?;
         let wall = start.elapsed().as_secs_f64();
         let peak = group.peak().map_or("?".to_owned(), |peak| format!("{:.0}", peak as f64 / MIB));
-        println!("| `{told}` | {wall:.2} | {peak} | {:.0} |", anonymous as f64 / MIB);
+        println!("| `{told}` | {wall:.2} | {peak} | {anonymous:.0} |");
         match (status.success(), group.killed()?) {
             (true, 0) => Ok(()),
             (_, 0) => Err(format!("`{told}` ended with {status}: {}", fs::read_to_string(errors)?).into()),
@@ -144,17 +143,4 @@ fn forget_pages(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Waits for the command; with its status, the most anonymous memory that was seen.
-fn watch(mut command: Command, group: &Group) -> Result<(ExitStatus, u64)> {
-    let mut child = command.spawn()?;
-    let mut most = 0;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok((status, most));
-        }
-        most = most.max(group.anonymous());
-        thread::sleep(SAMPLING);
-    }
 }

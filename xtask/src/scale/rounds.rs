@@ -5,8 +5,9 @@ use super::files::Files;
 use super::mounted::Mounted;
 use super::row::Row;
 use super::server::Server;
+use crate::Result;
 use crate::bench::measure::{self, Around, Sample};
-use crate::{Result, bench};
+use crate::group::Group;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -72,7 +73,7 @@ impl<'a> Rounds<'a> {
                     self.measure(row, round, place)?;
                 }
             }
-            if bench::Cage::is_possible().is_ok() {
+            if Group::of_this_process("tried", self.memory).is_ok() {
                 for place in 0..self.clients.len() {
                     self.measure_caged(row, place)?;
                 }
