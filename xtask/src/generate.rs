@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The pages: what the program calls them, where they lie.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("commands", "commands.md"),
     ("environment", "environment.md"),
     ("exit-codes", "exit-codes.md"),
+    ("hardening", "hardening.md"),
     ("messages", "messages.schema.json"),
 ];
 

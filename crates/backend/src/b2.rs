@@ -65,6 +65,9 @@ impl B2 {
             return Err(unusable("the key is missing: set B2_ACCOUNT_KEY"));
         }
         let http = Http::new(network, Dial { connections: connections.get(), ..Dial::default() })?;
+        if let Some(endpoint) = &options.endpoint {
+            http.will_ask(endpoint, &shown)?;
+        }
         let account = Account::new(http, bucket, options);
         let account = account.ok_or_else(|| unusable("the address to log in at (b2.endpoint) is no URL"))?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };

@@ -13,7 +13,7 @@ use crate::{location, net};
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,7 @@ mod pipe;
 mod wire;
 mod session;
 mod sharing;
+mod program;
 mod lanes;
 mod files;
 mod folders;
@@ -35,8 +36,8 @@ mod tests;
 use failure::Failure;
 use lanes::Lanes;
 use pipe::Patient;
+use program::Program;
 use session::Session;
-use sharing::Sharing;
 use terminal::Lent;
 use wire::{LONGEST_CONTENT, Request, USUAL_CONTENT};
 
@@ -64,11 +65,6 @@ impl fmt::Debug for Options {
         options.field("command", &self.command).field("arguments", &self.arguments).finish_non_exhaustive()
     }
 }
-
-/// The host or the user begins with a hyphen: ssh would take it for an option, and may run what it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a host or user that begins with a hyphen is refused: ssh could take it for an option")]
-pub struct LooksLikeAnOption;
 
 /// A repository in a folder behind an SFTP server.
 pub struct Sftp {
@@ -124,7 +120,8 @@ impl Sftp {
         let failed = |shown: &String| Error::about(ErrorKind::Unusable, "open", shown);
         let program = match &options.command {
             Some(command) => Program::given(command),
-            None => ssh(place, &options.arguments).map_err(|refusal| failed(&shown).caused_by(refusal))?,
+            None => Program::ssh(place, &options.arguments)
+                .map_err(|refusal| failed(&shown).caused_by(refusal))?,
         };
         let lanes = match (&options.command, &options.sockets) {
             (None, Some(folder)) => program.share(folder).map(Lanes::new),
@@ -206,51 +203,6 @@ impl Sftp {
         });
         outcome.map_err(|failure| Error::new(failure.kind(), doing, file).caused_by(failure))
     }
-}
-
-/// The command line of the program that speaks SFTP.
-#[derive(Debug, PartialEq, Eq)]
-struct Program {
-    name: OsString,
-    /// What comes behind the options that we add.
-    arguments: Vec<OsString>,
-    /// The last words.
-    service: Vec<OsString>,
-}
-
-impl Program {
-    /// Another program than ssh.
-    fn given(command: &[OsString]) -> Self {
-        let (name, arguments) =
-            command.split_first().map_or((OsString::new(), &[][..]), |(name, rest)| (name.clone(), rest));
-        Program { name, arguments: arguments.to_vec(), service: Vec::new() }
-    }
-
-    /// Name, options, arguments.
-    fn words(&self, options: &[OsString]) -> Vec<OsString> {
-        [std::slice::from_ref(&self.name), options, &self.arguments, &self.service].concat()
-    }
-
-    /// How its connection can be shared, if it is ssh.
-    fn share(&self, folder: &Path) -> Option<Sharing> {
-        Sharing::prepare(&self.name, &self.arguments, folder)
-    }
-}
-
-/// The command line of ssh, for a place.
-fn ssh(place: &location::Sftp, arguments: &[OsString]) -> std::result::Result<Program, LooksLikeAnOption> {
-    if place.host.starts_with('-') || place.user.as_ref().is_some_and(|user| user.starts_with('-')) {
-        return Err(LooksLikeAnOption);
-    }
-    let mut words: Vec<OsString> = vec![place.host.clone().into()];
-    if let Some(port) = place.port {
-        words.extend(["-p".into(), port.to_string().into()]);
-    }
-    if let Some(user) = &place.user {
-        words.extend(["-l".into(), user.into()]);
-    }
-    words.extend_from_slice(arguments);
-    Ok(Program { name: "ssh".into(), arguments: words, service: vec!["-s".into(), "sftp".into()] })
 }
 
 /// What the path of every file begins with.

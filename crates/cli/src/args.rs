@@ -3,6 +3,7 @@
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 use std::time::Duration;
+use tresor_backend::net::{NotAPin, Pin};
 use tresor_repo::codec::{Compression, NoCompression};
 
 use crate::environment::Environment;
@@ -32,6 +33,9 @@ pub(crate) struct Global {
     /// Use an empty password for the repository (insecure)
     #[arg(long, global = true)]
     pub(crate) insecure_no_password: bool,
+    /// Speak to the server without encryption where its address says so (insecure)
+    #[arg(long, global = true)]
+    pub(crate) insecure_plaintext: bool,
     /// Do not verify the certificate of the server (insecure)
     #[arg(long, global = true)]
     pub(crate) insecure_tls: bool,
@@ -89,6 +93,13 @@ pub(crate) struct Global {
     /// Present the client certificate and key of this PEM file (default: $RESTIC_TLS_CLIENT_CERT)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) tls_client_cert: Option<PathBuf>,
+    /// Refuse certificates that are on these revocation lists, and those no list is about (repeatable; PEM or DER)
+    /// (default: $TRESOR_TLS_CRL)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) tls_crl: Vec<PathBuf>,
+    /// Refuse servers of another key; `tls show` tells it (repeatable: any of them will do) (default: $TRESOR_TLS_PIN)
+    #[arg(long, global = true, value_name = "PIN", value_parser = parse_pin)]
+    pub(crate) tls_pin: Vec<Pin>,
     /// Say more (repeat, or set --verbose=n, up to 2)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -96,6 +107,10 @@ pub(crate) struct Global {
 
 fn parse_compression(text: &str) -> std::result::Result<Compression, String> {
     text.parse().map_err(|wrong: NoCompression| wrong.to_string())
+}
+
+fn parse_pin(text: &str) -> std::result::Result<Pin, String> {
+    text.parse().map_err(|wrong: NotAPin| wrong.to_string())
 }
 
 impl Global {
@@ -137,6 +152,17 @@ impl Global {
         self.key_hint = self.key_hint.or_else(|| text("KEY_HINT")).filter(|hint| !hint.is_empty());
         self.http_user_agent = self.http_user_agent.or_else(|| text("HTTP_USER_AGENT"));
         self.tls_client_cert = self.tls_client_cert.or_else(|| path("TLS_CLIENT_CERT"));
+        if self.tls_crl.is_empty() {
+            self.tls_crl = text("TLS_CRL").iter().flat_map(|list| list.split(',')).map(PathBuf::from).collect();
+        }
+        if self.tls_pin.is_empty()
+            && let Some(list) = text("TLS_PIN")
+        {
+            let pins = list.split(',').map(parse_pin).collect::<std::result::Result<_, _>>();
+            self.tls_pin = pins.map_err(|reason| {
+                Failure::fatal(format!("invalid value for TRESOR_TLS_PIN {list:?}: {reason}"))
+            })?;
+        }
         if self.cacert.is_empty()
             && let Some(list) = text("CACERT")
         {

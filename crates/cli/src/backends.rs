@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use tresor_backend::child::Listener;
-use tresor_backend::net::Login;
-use tresor_backend::net::{self, Proxies};
+use tresor_backend::Location;
+use tresor_backend::location::Place;
+use tresor_backend::net::{self, Login, Plaintext, Proxies};
 use tresor_backend::open::Options;
 use tresor_backend::rclone;
 use tresor_backend::sftp;
 
 use crate::args::Global;
+use crate::compat::Program;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::{Extended, KNOWN};
@@ -26,12 +28,13 @@ pub(crate) fn options(
     extended: &Extended,
     global: &Global,
     environment: &Environment,
+    program: Program,
     say: &Listener,
 ) -> Result<Options> {
     let own = Own { scheme, values: extended.namespace(scheme, KNOWN)? };
     Ok(Options {
         connections: own.connections()?,
-        network: network(global, environment)?,
+        network: net::Options { plaintext: plaintext(global, program, say), ..network(global, environment)? },
         rest: Login {
             user: environment.text("REST_USERNAME").unwrap_or_default(),
             password: environment.text("REST_PASSWORD").unwrap_or_default(),
@@ -118,10 +121,42 @@ impl Own<'_> {
     }
 }
 
-fn network(global: &Global, environment: &Environment) -> Result<net::Options> {
+/// What becomes of plain HTTP, by [`compat::PLAINTEXT`](crate::compat::PLAINTEXT).
+fn plaintext(global: &Global, program: Program, say: &Listener) -> Plaintext {
+    if !program.goes_on(global.insecure_plaintext) {
+        return Plaintext::Refused;
+    }
+    let say = say.clone();
+    Plaintext::Allowed(std::sync::Arc::new(move |server: &str| {
+        say(&format!(
+            "warning: {server} is spoken to without encryption: who is on the way can read the credentials and \
+             change what is answered"
+        ));
+    }))
+}
+
+/// What to say on every run in which nobody looks at a server's certificate.
+pub(crate) fn unverified(location: &Location, global: &Global) -> Option<&'static str> {
+    let is_elsewhere = !matches!(location.place(), Place::Local(_) | Place::Sftp(_) | Place::Rclone { .. });
+    match (global.insecure_tls && is_elsewhere, global.tls_pin.is_empty()) {
+        (false, _) => None,
+        (true, true) => {
+            Some("warning: --insecure-tls: nobody looks whether the server is the one that is meant")
+        }
+        (true, false) => Some("warning: --insecure-tls: nothing but the key of the server is verified"),
+    }
+}
+
+/// How to talk to servers, by flags and variables; nothing is spoken without encryption.
+///
+/// # Errors
+/// A certificate file that cannot be used.
+pub(crate) fn network(global: &Global, environment: &Environment) -> Result<net::Options> {
     let mut network = net::Options {
         roots: certificates::roots(global)?,
         identity: certificates::identity(global)?,
+        revoked: certificates::revoked(global)?,
+        pins: global.tls_pin.clone(),
         insecure_tls: global.insecure_tls,
         proxies: proxies(environment),
         ..net::Options::default()
@@ -157,7 +192,8 @@ mod tests {
         let global = Global::of_flags(args);
         let extended = Extended::parse(&global.options)?;
         let scheme = if args.iter().any(|word| word.starts_with("sftp.")) { "sftp" } else { "rest" };
-        super::options(scheme, &extended, &global, &environment, &(Arc::new(|_: &str| {}) as Listener))
+        let say: Listener = Arc::new(|_: &str| {});
+        super::options(scheme, &extended, &global, &environment, Program::Tresor, &say)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use tresor_backend::net::{Identity, PemError, Roots};
+use tresor_backend::net::{Identity, PemError, Revoked, Roots};
 
 use crate::args::Global;
 use crate::causes::chain;
@@ -40,6 +40,21 @@ pub(crate) fn identity(global: &Global) -> Result<Option<Arc<Identity>>> {
         ))
     })?;
     Ok(Some(Arc::new(identity)))
+}
+
+/// The revocation lists of `--tls-crl`; none is no question.
+///
+/// # Errors
+/// A file that cannot be read, or holds no list.
+pub(crate) fn revoked(global: &Global) -> Result<Option<Revoked>> {
+    let mut revoked = None;
+    for file in &global.tls_crl {
+        let lists = read(file)
+            .map_err(|reason| Failure::fatal(format!("unable to read revocation list: {reason}")))?;
+        let added = revoked.get_or_insert_with(Revoked::default).add(&lists);
+        added.map_err(|error| Failure::fatal(format!("{} is of no use: {error}", file.display())))?;
+    }
+    Ok(revoked)
 }
 
 fn read(file: &Path) -> std::result::Result<Vec<u8>, String> {

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use crate::environment::Environment;
-use crate::session::Program;
+use crate::compat::Program;
 use crate::shells::{self, VARIABLE};
 use candidates::Source;
 

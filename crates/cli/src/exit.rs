@@ -1,8 +1,10 @@
 //! From an error to an exit code, a message and a hint: the only place that decides them.
 
+use tresor_backend::net::NotEncrypted;
 use tresor_repo::Error as RepoError;
 
 use crate::causes::chain;
+use crate::compat::PLAINTEXT;
 use crate::units;
 
 /// The answer of every command.
@@ -134,6 +136,9 @@ impl Failure {
 impl From<RepoError> for Failure {
     fn from(error: RepoError) -> Self {
         let text = chain(&error);
+        if is_not_encrypted(&error) {
+            return Failure::fatal(text).hint(PLAINTEXT.hint);
+        }
         let (code, message, hint) = match &error {
             RepoError::NoRepository { location, .. } => {
                 let place =
@@ -167,6 +172,12 @@ impl From<RepoError> for Failure {
         };
         Failure { code, message, hint }
     }
+}
+
+/// Whether a request was not made because nobody would have encrypted it.
+fn is_not_encrypted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.is::<NotEncrypted>())
 }
 
 impl From<tresor_snapshot::Error> for Failure {

@@ -4,6 +4,7 @@
 //! needs, the verb's own file does the work by calling the storey below, [`ui`] talks, [`exit`] decides the code.
 
 mod environment;
+mod compat;
 mod gonumber;
 mod csv;
 mod goflags;
@@ -36,7 +37,8 @@ use args::Global;
 use commands::Verb;
 use environment::Environment;
 use exit::{Code, Failure};
-use session::{Program, Session};
+use compat::Program;
+use session::Session;
 use ui::terminal::Terminal;
 use ui::{Style, Ui};
 
@@ -57,8 +59,8 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    let program = Program::of_process();
     let environment = Environment::of_process();
+    let program = Program::of_process(&environment);
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(answer) = completion::answer(program, &environment, &words) {
         let voice = early_voice(program, false);

@@ -24,6 +24,7 @@ use tresor_repo::{Error as RepoError, Monitor, Repository};
 
 use crate::args::Global;
 use crate::causes::chain;
+use crate::compat::Program;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::Extended;
@@ -41,44 +42,6 @@ pub(crate) const RESTIC_VERSION: &str = "0.19.1";
 
 /// A cache that nobody opened for so long is old.
 const OLD_CACHE: Duration = Duration::from_secs(30 * 86_400);
-
-/// Under which name the program was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Program {
-    /// Our own.
-    Tresor,
-    /// As a stand-in for restic.
-    Restic,
-}
-
-impl Program {
-    /// The name this process was started under.
-    pub(crate) fn of_process() -> Self {
-        let path = std::env::args_os().next().map(PathBuf::from);
-        match path.as_deref().and_then(Path::file_name).and_then(OsStr::to_str) {
-            Some("restic") => Program::Restic,
-            _ => Program::Tresor,
-        }
-    }
-
-    /// How the program calls itself.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Program::Tresor => "tresor",
-            Program::Restic => "restic",
-        }
-    }
-
-    /// Whether it stands in for restic.
-    pub(crate) fn is_restic(self) -> bool {
-        self == Program::Restic
-    }
-
-    /// Whether hints follow errors: not where other programs expect restic's lines.
-    pub(crate) fn has_hints(self) -> bool {
-        self == Program::Tresor
-    }
-}
 
 /// Everything a command needs to know and to open.
 pub(crate) struct Session {
@@ -277,8 +240,12 @@ impl Session {
         let location = self.location()?;
         let ui = Arc::clone(&self.ui);
         let say: Listener = Arc::new(move |line| ui.error(line));
+        let (extended, global, environment) = (&self.extended, &self.global, &self.environment);
         let options =
-            backends::options(location.scheme(), &self.extended, &self.global, &self.environment, &say)?;
+            backends::options(location.scheme(), extended, global, environment, self.program, &say)?;
+        if let Some(warning) = backends::unverified(&location, global) {
+            self.ui.error(warning);
+        }
         if options.s3.bring_back.is_some() && !features::is_on("s3-restore", &self.environment) {
             return Err(Failure::fatal(format!(
                 "unable to open repository at {location}: feature flag `s3-restore` is required to use \

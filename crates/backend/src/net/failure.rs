@@ -1,8 +1,10 @@
 //! Why a request failed, and whether that may pass.
 
 pub(crate) use crate::shown::escaped;
+use super::plain::NotEncrypted;
 use crate::{Error, ErrorKind, FileName};
 use ::http::StatusCode;
+use rustls::CertificateError;
 use std::error::Error as StdError;
 use std::time::Duration;
 
@@ -31,6 +33,9 @@ pub(crate) enum Failure {
     /// The server is not who it should be.
     #[error("{0}")]
     Untrusted(String),
+    /// Whoever is on the way could have read it, so it was not sent.
+    #[error("{0}")]
+    Plaintext(#[source] NotEncrypted),
     /// Nothing moved for too long.
     #[error("request timeout: no progress for {0:?}")]
     Stuck(Duration),
@@ -90,7 +95,7 @@ impl Failure {
             Failure::Transport(_) | Failure::Stuck(_) | Failure::Answer(_) | Failure::Ended { .. } => {
                 ErrorKind::Temporary
             }
-            Failure::Untrusted(_) => ErrorKind::Unusable,
+            Failure::Untrusted(_) | Failure::Plaintext(_) => ErrorKind::Unusable,
             Failure::Here(error) => ErrorKind::of(error),
         }
     }
@@ -147,7 +152,15 @@ fn certificate_error(error: &(dyn StdError + 'static)) -> Option<String> {
             None => error.source(),
         };
         match error.downcast_ref() {
-            Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            // In words of our own.
+            Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) => {
+                return Some(escaped(&why.0.to_string()));
+            }
+            Some(
+                rustls::Error::InvalidCertificate(_)
+                | rustls::Error::InvalidCertRevocationList(_)
+                | rustls::Error::NoCertificatesPresented,
+            ) => {
                 return Some(escaped(&error.to_string()));
             }
             // Said by the server: that our own is missing or not to its liking.

@@ -2,16 +2,19 @@
 
 use super::failure::Failure;
 use super::pipe::Pipe;
+use super::plain::Gate;
 use super::{Options, Proxies, tls, upload};
 use crate::{Error, ErrorKind, Payload, Result};
-use ::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, COOKIE, LOCATION, PROXY_AUTHORIZATION};
+use ::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
-use reqwest::{Client, NoProxy, Proxy, Request, RequestBuilder, Response, redirect};
+use reqwest::{Client, NoProxy, Proxy, Request, RequestBuilder, Response, Url, redirect};
 use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, Read};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep_until};
@@ -50,6 +53,7 @@ pub(crate) struct Dial {
 /// A client with the runtime that drives its connections.
 pub(crate) struct Http {
     pub(crate) client: Client,
+    pub(crate) gate: Arc<Gate>,
     pipe: Option<Pipe>,
     runtime: Runtime,
     pub(crate) stuck_after: Duration,
@@ -80,7 +84,9 @@ impl Http {
             .pool_max_idle_per_host(dial.connections)
             .redirect(redirect::Policy::none())
             .referer(false)
+            .resolve_to_addrs("localhost", &loopback())
             .no_proxy();
+        let is_inside = dial.socket.is_some() || dial.pipe.is_some();
         let bypass = format!("localhost,127.0.0.0/8,::1,{}", options.proxies.none_for);
         let Proxies { http, https, .. } = &options.proxies;
         for (url, secure) in [(http, false), (https, true)] {
@@ -98,7 +104,18 @@ impl Http {
         };
         let client =
             builder.build().map_err(|error| unusable("the network").caused_by(Failure::of(error)))?;
-        Ok(Http { client, pipe: dial.pipe, runtime, stuck_after: options.stuck_after })
+        let gate = Arc::new(Gate::new(options.plaintext.clone(), is_inside));
+        Ok(Http { client, gate, pipe: dial.pipe, runtime, stuck_after: options.stuck_after })
+    }
+
+    /// Whether requests for this URL would be made at all, of the repository that people know as `shown`; asked
+    /// before anybody has to type a password. What is no URL is somebody else's to refuse.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unusable`] if they would not.
+    pub(crate) fn will_ask(&self, url: &str, shown: &str) -> Result<()> {
+        let Ok(url) = Url::parse(url) else { return Ok(()) };
+        self.gate.pass(&url).map_err(|refused| refused.about("open", shown))
     }
 
     /// Sends a request that changes something, with a small body or none, and waits for the head of the answer.
@@ -132,7 +149,9 @@ impl Http {
         self.runtime.block_on(watch.guard(self.answer(request)))?
     }
 
+    /// The one way out.
     async fn answer(&self, request: Request) -> std::result::Result<Response, Failure> {
+        self.gate.pass(request.url())?;
         match &self.pipe {
             Some(pipe) => pipe.send(request).await,
             None => self.client.execute(request).await.map_err(Failure::of),
@@ -177,26 +196,33 @@ impl Http {
     }
 }
 
+/// Where `localhost` is, whatever somebody else says; the port is the URL's.
+fn loopback() -> [SocketAddr; 2] {
+    [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()]
+}
+
 /// The same request for where the answer says it should go, if that is a redirect we follow.
 ///
-/// Never out of TLS; across hosts without credentials.
+/// From TLS only to TLS; without it only to the same host. Across hosts nothing goes along but what is wanted: no
+/// credentials, whatever header they are in.
 fn redirected(request: &Request, response: &Response) -> std::result::Result<Option<Request>, Failure> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
     let target = response.headers().get(LOCATION).and_then(|target| target.to_str().ok());
     let Some(target) = target.and_then(|target| request.url().join(target).ok()) else { return Ok(None) };
-    let (from, to) = (request.url().scheme(), target.scheme());
-    if to != from && !(from == "http" && to == "https") {
-        return Err(Failure::Answer("is a redirect to another protocol, which is not followed"));
+    match (request.url().scheme(), target.scheme()) {
+        ("https", "https") => {}
+        ("http", "http" | "https") if request.url().host_str() == target.host_str() => {}
+        ("http", "http" | "https") => {
+            return Err(Failure::Answer("is a redirect to another host without encryption, which is not followed"));
+        }
+        _ => return Err(Failure::Answer("is a redirect to another protocol, which is not followed")),
     }
     let mut next = Request::new(request.method().clone(), target);
-    *next.headers_mut() = request.headers().clone();
-    if next.url().origin() != request.url().origin() {
-        for header in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-            next.headers_mut().remove(header);
-        }
-    }
+    let same = next.url().origin() == request.url().origin();
+    let kept = request.headers().iter().filter(|(name, _)| same || [ACCEPT, RANGE].contains(name));
+    next.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
     Ok(Some(next))
 }
 

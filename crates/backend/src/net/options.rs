@@ -1,6 +1,8 @@
 //! How to talk to servers, whatever they store.
 
-use super::tls::{Identity, Roots};
+use super::pin::Pin;
+use super::plain::Plaintext;
+use super::tls::{Identity, Revoked, Roots};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +16,14 @@ pub struct Options {
     pub roots: Option<Roots>,
     /// The certificate to show to servers that want one.
     pub identity: Option<Arc<Identity>>,
-    /// Believe any certificate.
+    /// Certificates that their authorities have taken back; with it, nobody is believed whose authority does not say.
+    pub revoked: Option<Revoked>,
+    /// The keys of the servers we mean, if any is named: a certificate of another key is refused, whoever signed it.
+    pub pins: Vec<Pin>,
+    /// Believe any certificate, as far as the pins do.
     pub insecure_tls: bool,
+    /// What becomes of servers that are spoken to without encryption.
+    pub plaintext: Plaintext,
     /// What we call ourselves.
     pub user_agent: String,
     /// A request that makes no progress for so long has failed.
@@ -29,7 +37,10 @@ impl Default for Options {
         Options {
             roots: None,
             identity: None,
+            revoked: None,
+            pins: Vec::new(),
             insecure_tls: false,
+            plaintext: Plaintext::default(),
             user_agent: concat!("tresor/", env!("CARGO_PKG_VERSION")).to_owned(),
             stuck_after: STUCK_AFTER,
             proxies: Proxies::default(),

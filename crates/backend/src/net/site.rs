@@ -31,7 +31,9 @@ impl Site {
             .map_err(|error| Error::about(ErrorKind::Unusable, "open", shown).caused_by(error))?;
         let login = login_of(&mut url)
             .or_else(|| (!login.user.is_empty() || !login.password.is_empty()).then(|| login.clone()));
-        Ok(Site { http: Http::new(network, dial)?, url, login })
+        let http = Http::new(network, dial)?;
+        http.will_ask(url.as_str(), shown)?;
+        Ok(Site { http, url, login })
     }
 
     /// A request for what is at `path` below.

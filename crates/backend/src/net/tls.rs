@@ -1,12 +1,16 @@
 //! Whom to trust over TLS, and who we are.
 
-use rustls::client::WebPkiServerVerifier;
+use super::pin::Pin;
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
+};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 /// Authorities whose word on servers is believed.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,9 @@ pub enum PemError {
     /// No private key that can be read.
     #[error("it holds no private key that can be read")]
     NoKey,
+    /// No revocation list that can be read.
+    #[error("it holds no revocation list that can be read")]
+    NoList,
 }
 
 impl Roots {
@@ -38,6 +45,31 @@ impl Roots {
                 .filter(|certificate| trial.add(certificate.clone()).is_ok()),
         );
         if self.0.len() == before { Err(PemError::NoCertificate) } else { Ok(()) }
+    }
+}
+
+/// Lists of certificates that their authorities have taken back.
+#[derive(Debug, Clone, Default)]
+pub struct Revoked(Vec<CertificateRevocationListDer<'static>>);
+
+impl Revoked {
+    /// Adds the lists of a PEM file, or the one that the file is (DER).
+    ///
+    /// # Errors
+    /// [`PemError::NoList`] if there is none in it, or one that cannot be read.
+    pub fn add(&mut self, file: &[u8]) -> Result<(), PemError> {
+        let lists: Result<Vec<_>, _> = match file.starts_with(b"0") {
+            true => Ok(vec![CertificateRevocationListDer::from(file.to_vec())]),
+            false => CertificateRevocationListDer::pem_slice_iter(file).collect(),
+        };
+        let lists = lists.map_err(|_| PemError::NoList)?;
+        let can_be_read =
+            |list: &CertificateRevocationListDer<'_>| CertificateRevocationList::from_der(list).is_ok();
+        if lists.is_empty() || !lists.iter().all(can_be_read) {
+            return Err(PemError::NoList);
+        }
+        self.0.extend(lists);
+        Ok(())
     }
 }
 
@@ -67,13 +99,18 @@ impl Identity {
 /// # Errors
 /// A key that does not belong to its certificate.
 pub(crate) fn config(options: &super::Options) -> Result<ClientConfig, rustls::Error> {
+    config_with(options, Arc::new(Verifier::new(options)))
+}
+
+/// The same, with another opinion on servers.
+///
+/// # Errors
+/// As [`config`].
+pub(crate) fn config_with(
+    options: &super::Options,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Verifier {
-        provider: Arc::clone(&provider),
-        insecure: options.insecure_tls,
-        roots: options.roots.clone(),
-        made: OnceLock::new(),
-    });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -100,22 +137,44 @@ fn store(roots: Option<&Roots>) -> RootCertStore {
 ///
 /// The authorities are read when the first server shows a certificate: plain HTTP needs none.
 #[derive(Debug)]
-struct Verifier {
+pub(crate) struct Verifier {
     provider: Arc<CryptoProvider>,
     /// For `--insecure-tls`: any certificate will do.
     insecure: bool,
     roots: Option<Roots>,
-    /// None on a machine without any authorities: nobody is believed.
-    made: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+    revoked: Option<Revoked>,
+    pins: Vec<Pin>,
+    /// An error on a machine without any authorities: nobody is believed.
+    made: OnceLock<Result<Arc<WebPkiServerVerifier>, rustls::Error>>,
 }
 
 impl Verifier {
-    fn authorities(&self) -> Option<&WebPkiServerVerifier> {
-        let make = || {
+    /// That judges by `options`.
+    pub(crate) fn new(options: &super::Options) -> Self {
+        Verifier {
+            provider: Arc::new(aws_lc_rs::default_provider()),
+            insecure: options.insecure_tls,
+            roots: options.roots.clone(),
+            revoked: options.revoked.clone(),
+            pins: options.pins.clone(),
+            made: OnceLock::new(),
+        }
+    }
+
+    fn authorities(&self) -> Result<&WebPkiServerVerifier, rustls::Error> {
+        let made = self.made.get_or_init(|| {
             let roots = Arc::new(store(self.roots.as_ref()));
-            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider)).build().ok()
-        };
-        self.made.get_or_init(make).as_deref()
+            let mut builder =
+                WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider));
+            if let Some(Revoked(lists)) = &self.revoked {
+                builder = builder.with_crls(lists.iter().cloned()).enforce_revocation_expiration();
+            }
+            builder.build().map_err(|error| match error {
+                VerifierBuilderError::InvalidCrl(error) => rustls::Error::InvalidCertRevocationList(error),
+                _ => rustls::CertificateError::UnknownIssuer.into(),
+            })
+        });
+        made.as_deref().map_err(Clone::clone)
     }
 }
 
@@ -128,13 +187,13 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.insecure {
-            return Ok(ServerCertVerified::assertion());
+        if !self.insecure {
+            self.authorities()?.verify_server_cert(certificate, chain, name, ocsp, now)?;
         }
-        match self.authorities() {
-            Some(authorities) => authorities.verify_server_cert(certificate, chain, name, ocsp, now),
-            None => Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)),
+        if !self.pins.is_empty() {
+            Pin::check(&self.pins, certificate)?;
         }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -87,6 +87,7 @@ pub(crate) fn open(
         format!("https://{}.blob.{suffix}", options.account)
     });
     let url = format!("{}/{}", service.trim_end_matches('/'), encode::part(container));
+    http.will_ask(&url, &shown)?;
     let signer = RequestSigner::new();
     let signer = match (&options.key, &options.sas) {
         (Some(key), _) => {

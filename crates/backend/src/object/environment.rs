@@ -1,12 +1,14 @@
 //! What signing may know of this machine: given variables, files, programs, our own connections.
 
 use crate::net::http::Http;
+use crate::net::plain::Gate;
 use bytes::Bytes;
 use reqsign_core::{CommandExecute, CommandOutput, Context, Env, Error, FileRead, HttpSend, Result};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long somebody who gives out credentials may take.
@@ -41,7 +43,7 @@ impl Surroundings {
             .with_env(self.clone())
             .with_file_read(Files)
             .with_command_execute(Programs)
-            .with_http_send(Sender(http.client.clone()))
+            .with_http_send(Sender { client: http.client.clone(), gate: Arc::clone(&http.gate) })
     }
 }
 
@@ -86,8 +88,17 @@ impl CommandExecute for Programs {
     }
 }
 
-#[derive(Debug)]
-struct Sender(reqwest::Client);
+/// Asks who gives out credentials.
+struct Sender {
+    client: reqwest::Client,
+    gate: Arc<Gate>,
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender")
+    }
+}
 
 impl HttpSend for Sender {
     async fn http_send(&self, request: ::http::Request<Bytes>) -> Result<::http::Response<Bytes>> {
@@ -97,8 +108,11 @@ impl HttpSend for Sender {
                 .set_retryable(true)
         };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
+        self.gate.pass_for_credentials(request.url()).map_err(|refused| {
+            Error::config_invalid("cannot ask for credentials").with_source(refused)
+        })?;
         let asked = async {
-            let mut response = self.0.execute(request).await.map_err(failed)?;
+            let mut response = self.client.execute(request).await.map_err(failed)?;
             let mut body = Vec::new();
             while let Some(piece) = response.chunk().await.map_err(failed)? {
                 if body.len() + piece.len() > LONGEST {

@@ -76,6 +76,7 @@ pub(crate) fn open(
         Some(host) => format!("http://{host}"),
         None => SERVICE.to_owned(),
     };
+    http.will_ask(&service, &shown)?;
     let service = Gs { service, bucket: bucket.to_owned(), signer, options: options.clone() };
     Ok(Arc::new(Objects { service, http, prefix: prefix.to_owned(), shown, connections }))
 }

@@ -66,9 +66,9 @@ pub(super) fn log_in(http: &Http, known: &Surroundings) -> Outcome<Session> {
     })
 }
 
-/// Whether the variables name somewhere to log in.
-pub(super) fn can_log_in(known: &Surroundings) -> bool {
-    Who(known).address().is_some()
+/// Where the variables say that one logs in.
+pub(super) fn address(known: &Surroundings) -> Option<&str> {
+    Who(known).address()
 }
 
 /// What the variables say, in restic's order.

@@ -112,6 +112,7 @@ pub(crate) fn open(
 ) -> Result<Arc<dyn Backend>> {
     let http = dial(network, connections)?;
     let endpoint = Endpoint::new(place, options.lookup);
+    http.will_ask(&endpoint.url(DEFAULT_REGION, None), &shown)?;
     let fixed = options.region.is_some() || endpoint.region().is_some();
     let region =
         options.region.clone().or_else(|| endpoint.region()).unwrap_or_else(|| DEFAULT_REGION.to_owned());

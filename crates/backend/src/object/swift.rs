@@ -57,6 +57,10 @@ pub(crate) fn open(
             .caused_by(Failure::refused(ErrorKind::Unusable, "the name of a container has no slash")));
     }
     let http = dial(network, connections)?;
+    let address = session.as_ref().map(|session| &*session.store);
+    if let Some(address) = address.or_else(|| keystone::address(&options.surroundings)) {
+        http.will_ask(address, &shown)?;
+    }
     let service =
         Swift { container: container.to_owned(), options: options.clone(), session: Mutex::new(session) };
     Ok(Arc::new(Objects { service, http, prefix: prefix.to_owned(), shown, connections }))
@@ -115,7 +119,7 @@ impl Service for Swift {
         };
         // Tokens grow old: the next request gets a new one.
         let again =
-            refused.status == StatusCode::UNAUTHORIZED && keystone::can_log_in(&self.options.surroundings);
+            refused.status == StatusCode::UNAUTHORIZED && keystone::address(&self.options.surroundings).is_some();
         if again {
             let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
             // Somebody else may have got that new one already, while we waited for our answer.

@@ -14,25 +14,7 @@ fn place(text: &str) -> location::Sftp {
 }
 
 #[test]
-fn ssh_gets_the_arguments_that_restic_gives_it() {
-    let check = |text: &str, arguments: &[&str], expected: &str| {
-        let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
-        let words = ssh(&place(text), &arguments).unwrap().words(&[]);
-        assert_eq!(words.join(OsStr::new(" ")), *expected, "{text}");
-    };
-    check("sftp:host:path", &[], "ssh host -s sftp");
-    check("sftp:user@host:/abs", &[], "ssh host -l user -s sftp");
-    check("sftp:user@domain@host:/abs", &[], "ssh host -l user@domain -s sftp");
-    check("sftp://user@host:2222/rel", &[], "ssh host -p 2222 -l user -s sftp");
-    check("sftp://user@[::1]:2222//abs", &[], "ssh ::1 -p 2222 -l user -s sftp");
-    check("sftp:host:path", &["-i", "a key"], "ssh host -i a key -s sftp");
-}
-
-#[test]
 fn no_host_and_no_user_becomes_an_option() {
-    for text in ["sftp:-oProxyCommand=touch x:path", "sftp:-luser@host:path", "sftp://-v/path"] {
-        assert_eq!(ssh(&place(text), &[]), Err(LooksLikeAnOption), "{text}");
-    }
     let error = Sftp::open(&place("sftp:-v:path"), "sftp:-v:path", &Options::default(), CONNECTIONS);
     assert_eq!(error.err().unwrap().kind(), ErrorKind::Unusable);
 }

@@ -44,7 +44,8 @@ use clap::Subcommand;
 use clap::error::{ContextKind, ContextValue};
 
 use crate::exit::{Failure, Result};
-use crate::session::{Program, Session};
+use crate::compat::Program;
+use crate::session::Session;
 
 /// What the program can do.
 #[derive(Subcommand)]

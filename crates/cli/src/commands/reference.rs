@@ -9,13 +9,14 @@ mod shapes;
 use clap::{ArgAction, Command};
 use std::fmt::Write;
 
+use crate::compat::RULES;
 use crate::exit::{Code, Result};
 use crate::session::Session;
 
 /// Print a page of the reference (for the manual's makers)
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// commands, environment, exit-codes or messages
+    /// commands, environment, exit-codes, hardening or messages
     page: String,
 }
 
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &Args, root: Command, session: &Session) -> Result<()> {
         "commands" => commands(root),
         "environment" => environment(),
         "exit-codes" => exit_codes(),
+        "hardening" => hardening(),
         "messages" => messages::schema(),
         page => return Err(crate::exit::Failure::fatal(format!("there is no page {page:?}"))),
     };
@@ -110,6 +112,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("TRESOR_FEATURES", "feature flags, `name=true,…`"),
     ("TRESOR_CACERT", "as `--cacert`, a list with commas"),
     ("TRESOR_TLS_CLIENT_CERT", "as `--tls-client-cert`"),
+    ("TRESOR_TLS_CRL", "as `--tls-crl`, a list with commas"),
+    ("TRESOR_TLS_PIN", "as `--tls-pin`, a list with commas"),
+    ("TRESOR_COMPAT", "`restic`: do what the name `restic` does, whatever the program is called"),
     ("TRESOR_HTTP_USER_AGENT", "as `--http-user-agent`"),
     (
         "TRESOR_AWS_ASSUME_ROLE_ARN, …_SESSION_NAME, …_EXTERNAL_ID, …_POLICY, …_REGION, …_STS_ENDPOINT",
@@ -160,6 +165,19 @@ fn environment() -> String {
     page.push_str("| variable | meaning |\n|---|---|\n");
     for (name, meaning) in VARIABLES {
         let _ = writeln!(page, "| `{name}` | {meaning} |");
+    }
+    page
+}
+
+fn hardening() -> String {
+    let mut page = String::from("# What restic allows and tresor refuses\n\nMade by `cargo xtask generate`; do not edit.\n\n");
+    page.push_str("These command lines work with restic. Under the name `tresor` they are refused, and the error names the one flag ");
+    page.push_str("that allows them; with the flag a warning on stderr says so in every run. Under the name `restic`, or with ");
+    page.push_str("`TRESOR_COMPAT=restic`, they go on with that warning and without the flag. What a repository or a server could ");
+    page.push_str("do to you is refused under both names, and is not in this table.\n\n");
+    page.push_str("| refused | why | allowed by |\n|---|---|---|\n");
+    for rule in RULES {
+        let _ = writeln!(page, "| {} | {} | `{}` |", rule.refused, rule.because, rule.flag);
     }
     page
 }

@@ -18,7 +18,8 @@ use tresor_snapshot::{Snapshot, snapshots};
 use crate::args::Global;
 use crate::commands::selection::{self, SelectFlags};
 use crate::environment::Environment;
-use crate::session::{Program, Session};
+use crate::compat::Program;
+use crate::session::Session;
 use crate::ui::{Style, Ui};
 
 /// The command line so far, and the repository it names, opened at most once.

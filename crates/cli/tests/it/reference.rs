@@ -12,6 +12,7 @@ fn reference_pages_are_fresh() {
         ("commands", "commands.md"),
         ("environment", "environment.md"),
         ("exit-codes", "exit-codes.md"),
+        ("hardening", "hardening.md"),
         ("messages", "messages.schema.json"),
     ] {
         let fresh = Run::of(Command::new(TRESOR).args(["reference", page])).ok().text();
