@@ -372,6 +372,10 @@ fn signed<C: SigningCredential>(
 
 /// What a signature that could not be made is; `without` says what to do without credentials.
 fn unsigned(error: &reqsign_core::Error, without: &str) -> Failure {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    if let Some(Failure::Plaintext(refused)) = causes.find_map(|cause| cause.downcast_ref()) {
+        return Failure::Plaintext(refused.clone());
+    }
     let text = error.to_string();
     if text.contains("failed to load signing credential") {
         return Failure::refused(ErrorKind::Unusable, without);

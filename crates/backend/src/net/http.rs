@@ -215,15 +215,21 @@ fn redirected(request: &Request, response: &Response) -> std::result::Result<Opt
         ("https", "https") => {}
         ("http", "http" | "https") if request.url().host_str() == target.host_str() => {}
         ("http", "http" | "https") => {
-            return Err(Failure::Answer("is a redirect to another host without encryption, which is not followed"));
+            return Err(not_followed("to another host without encryption"));
         }
-        _ => return Err(Failure::Answer("is a redirect to another protocol, which is not followed")),
+        _ => return Err(not_followed("to another protocol")),
     }
     let mut next = Request::new(request.method().clone(), target);
     let same = next.url().origin() == request.url().origin();
     let kept = request.headers().iter().filter(|(name, _)| same || [ACCEPT, RANGE].contains(name));
     next.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
     Ok(Some(next))
+}
+
+/// A redirect that we do not follow now, and will not the next time.
+fn not_followed(whereto: &str) -> Failure {
+    let said = format!("the server's answer is a redirect {whereto}, which is not followed");
+    Failure::refused(ErrorKind::Unusable, &said)
 }
 
 /// The answer to a request: its head is here, its body is read on demand.

@@ -9,6 +9,7 @@ mod killed;
 mod b2;
 mod rclone;
 mod object;
+mod plain;
 mod rest;
 mod sftp;
 mod swift;
