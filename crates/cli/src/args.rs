@@ -153,7 +153,8 @@ impl Global {
         self.http_user_agent = self.http_user_agent.or_else(|| text("HTTP_USER_AGENT"));
         self.tls_client_cert = self.tls_client_cert.or_else(|| path("TLS_CLIENT_CERT"));
         if self.tls_crl.is_empty() {
-            self.tls_crl = text("TLS_CRL").iter().flat_map(|list| list.split(',')).map(PathBuf::from).collect();
+            self.tls_crl =
+                text("TLS_CRL").iter().flat_map(|list| list.split(',')).map(PathBuf::from).collect();
         }
         if self.tls_pin.is_empty()
             && let Some(list) = text("TLS_PIN")

@@ -8,8 +8,8 @@ use clap_complete::engine;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-use crate::environment::Environment;
 use crate::compat::Program;
+use crate::environment::Environment;
 use crate::shells::{self, VARIABLE};
 use candidates::Source;
 

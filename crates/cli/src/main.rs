@@ -35,9 +35,9 @@ use tresor_backend::Cancel;
 
 use args::Global;
 use commands::Verb;
+use compat::Program;
 use environment::Environment;
 use exit::{Code, Failure};
-use compat::Program;
 use session::Session;
 use ui::terminal::Terminal;
 use ui::{Style, Ui};

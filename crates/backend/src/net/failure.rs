@@ -1,7 +1,7 @@
 //! Why a request failed, and whether that may pass.
 
-pub(crate) use crate::shown::escaped;
 use super::plain::NotEncrypted;
+pub(crate) use crate::shown::escaped;
 use crate::{Error, ErrorKind, FileName};
 use ::http::StatusCode;
 use rustls::CertificateError;
@@ -71,8 +71,8 @@ impl Failure {
     pub(crate) fn of(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let text = chain(&error);
-        match certificate_error(&error) {
-            Some(cause) => Failure::Untrusted(format!("the server's certificate is not accepted: {cause}")),
+        match no_tls(&error) {
+            Some(why) => Failure::Untrusted(why),
             None => Failure::Transport(text),
         }
     }
@@ -141,8 +141,8 @@ fn chain(error: &dyn StdError) -> String {
     escaped(&text)
 }
 
-/// The TLS library's verdict on a certificate, if that is what an error is about.
-fn certificate_error(error: &(dyn StdError + 'static)) -> Option<String> {
+/// Why there can be no TLS with this server, if that is what an error is about; another try is no help.
+fn no_tls(error: &(dyn StdError + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         // An I/O error hides what it wraps from `source`.
@@ -151,24 +151,33 @@ fn certificate_error(error: &(dyn StdError + 'static)) -> Option<String> {
             Some(inner) => Some(inner),
             None => error.source(),
         };
-        match error.downcast_ref() {
-            // In words of our own.
-            Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) => {
-                return Some(escaped(&why.0.to_string()));
-            }
-            Some(
-                rustls::Error::InvalidCertificate(_)
-                | rustls::Error::InvalidCertRevocationList(_)
-                | rustls::Error::NoCertificatesPresented,
-            ) => {
-                return Some(escaped(&error.to_string()));
-            }
-            // Said by the server: that our own is missing or not to its liking.
-            Some(rustls::Error::AlertReceived(alert)) => return Some(escaped(&format!("{alert:?}"))),
-            _ => {}
+        if let Some(said) = error.downcast_ref().and_then(verdict) {
+            return Some(escaped(&said));
         }
     }
     None
+}
+
+/// The TLS library's verdict on a server, in words.
+pub(super) fn verdict(error: &rustls::Error) -> Option<String> {
+    use rustls::Error::{
+        AlertReceived, InvalidCertRevocationList, InvalidCertificate, InvalidMessage,
+        NoCertificatesPresented, PeerIncompatible,
+    };
+    Some(match error {
+        // In words of our own.
+        InvalidCertificate(CertificateError::Other(why)) => {
+            format!("the server's certificate is not accepted: {}", why.0)
+        }
+        InvalidCertificate(_) | InvalidCertRevocationList(_) | NoCertificatesPresented => {
+            format!("the server's certificate is not accepted: {error}")
+        }
+        // That it wants another protocol, or that our own certificate is missing or not to its liking.
+        AlertReceived(alert) => format!("the server refuses to speak TLS with us: {alert:?}"),
+        PeerIncompatible(why) => format!("the server speaks no TLS that is safe: {why:?}"),
+        InvalidMessage(_) => "the server does not speak TLS".to_owned(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -133,7 +133,8 @@ mod tests {
     fn credentials_also_come_from_the_cloud_a_machine_is_in() {
         let gate = Gate::new(Plaintext::Refused, false);
         let passes = |url| gate.pass_for_credentials(&Url::parse(url).unwrap()).is_ok();
-        for url in ["http://169.254.169.254/x", "http://[fd00:ec2::254]/", "http://metadata.google.internal/"] {
+        for url in ["http://169.254.169.254/x", "http://[fd00:ec2::254]/", "http://metadata.google.internal/"]
+        {
             assert!(passes(url), "{url}");
         }
         for url in ["http://10.0.0.1/", "http://[fd00::1]/", "http://metadata.google.internal.example.org/"] {

@@ -1,13 +1,11 @@
 //! Whom to trust over TLS, and who we are.
 
 use super::pin::Pin;
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{
-    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
-};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
@@ -164,8 +162,7 @@ impl Verifier {
     fn authorities(&self) -> Result<&WebPkiServerVerifier, rustls::Error> {
         let made = self.made.get_or_init(|| {
             let roots = Arc::new(store(self.roots.as_ref()));
-            let mut builder =
-                WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider));
+            let mut builder = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider));
             if let Some(Revoked(lists)) = &self.revoked {
                 builder = builder.with_crls(lists.iter().cloned()).enforce_revocation_expiration();
             }

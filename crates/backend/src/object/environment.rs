@@ -108,9 +108,9 @@ impl HttpSend for Sender {
                 .set_retryable(true)
         };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        self.gate.pass_for_credentials(request.url()).map_err(|refused| {
-            Error::config_invalid("cannot ask for credentials").with_source(refused)
-        })?;
+        self.gate
+            .pass_for_credentials(request.url())
+            .map_err(|refused| Error::config_invalid("cannot ask for credentials").with_source(refused))?;
         let asked = async {
             let mut response = self.client.execute(request).await.map_err(failed)?;
             let mut body = Vec::new();

@@ -118,8 +118,8 @@ impl Service for Swift {
             status => Failure::status(status, &refused.said),
         };
         // Tokens grow old: the next request gets a new one.
-        let again =
-            refused.status == StatusCode::UNAUTHORIZED && keystone::address(&self.options.surroundings).is_some();
+        let again = refused.status == StatusCode::UNAUTHORIZED
+            && keystone::address(&self.options.surroundings).is_some();
         if again {
             let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
             // Somebody else may have got that new one already, while we waited for our answer.

@@ -19,7 +19,9 @@ pub(super) enum NoName {
     #[error("a {0} that begins with a hyphen is refused: ssh could take it for an option")]
     LooksLikeAnOption(&'static str),
     /// It has a character that names do not have.
-    #[error("a {0} with the character {1:?} is refused: it could be taken for a command (a name for it can stand in ~/.ssh/config)")]
+    #[error(
+        "a {0} with the character {1:?} is refused: it could be taken for a command (a name for it can stand in ~/.ssh/config)"
+    )]
     Character(&'static str, char),
     /// There is nothing.
     #[error("the {0} is empty")]
@@ -50,7 +52,8 @@ impl Program {
     /// [`NoName`] for a host or user that is none.
     pub(super) fn ssh(place: &location::Sftp, arguments: &[OsString]) -> Result<Self, NoName> {
         checked("host", &place.host, "._-:%")?;
-        let mut words: Vec<OsString> = ALWAYS.iter().flat_map(|option| ["-o".into(), option.into()]).collect();
+        let mut words: Vec<OsString> =
+            ALWAYS.iter().flat_map(|option| ["-o".into(), option.into()]).collect();
         if let Some(port) = place.port {
             words.extend(["-p".into(), port.to_string().into()]);
         }

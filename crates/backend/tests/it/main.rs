@@ -12,6 +12,7 @@ mod hostile;
 mod object;
 mod rest;
 mod tls;
+mod tls_matrix;
 mod scripted_s3;
 mod swift;
 mod webdav;

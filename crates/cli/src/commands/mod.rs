@@ -43,8 +43,8 @@ pub(crate) mod version;
 use clap::Subcommand;
 use clap::error::{ContextKind, ContextValue};
 
-use crate::exit::{Failure, Result};
 use crate::compat::Program;
+use crate::exit::{Failure, Result};
 use crate::session::Session;
 
 /// What the program can do.

@@ -170,7 +170,9 @@ fn environment() -> String {
 }
 
 fn hardening() -> String {
-    let mut page = String::from("# What restic allows and tresor refuses\n\nMade by `cargo xtask generate`; do not edit.\n\n");
+    let mut page = String::from(
+        "# What restic allows and tresor refuses\n\nMade by `cargo xtask generate`; do not edit.\n\n",
+    );
     page.push_str("These command lines work with restic. Under the name `tresor` they are refused, and the error names the one flag ");
     page.push_str("that allows them; with the flag a warning on stderr says so in every run. Under the name `restic`, or with ");
     page.push_str("`TRESOR_COMPAT=restic`, they go on with that warning and without the flag. What a repository or a server could ");

@@ -17,8 +17,8 @@ use tresor_snapshot::{Snapshot, snapshots};
 
 use crate::args::Global;
 use crate::commands::selection::{self, SelectFlags};
-use crate::environment::Environment;
 use crate::compat::Program;
+use crate::environment::Environment;
 use crate::session::Session;
 use crate::ui::{Style, Ui};
 

@@ -98,7 +98,11 @@ fn is_refused(case: &Case, flags: &[&str], elsewhere: &Elsewhere) {
     let run = client(case).run(flags.iter().chain(&["cat", "config"])).exits(1);
     let errors = run.errors();
     assert!(errors.contains("nothing would be encrypted"), "{}: {run}", case.0);
-    assert!(errors.contains("hint: `--insecure-plaintext`") && !errors.contains("secret"), "{}: {run}", case.0);
+    assert!(
+        errors.contains("hint: `--insecure-plaintext`") && !errors.contains("secret"),
+        "{}: {run}",
+        case.0
+    );
     assert_eq!(elsewhere.connections(), 0, "{}", case.0);
 }
 
@@ -108,7 +112,8 @@ fn no_plain() {
     for case in named(&elsewhere.url) {
         is_refused(&case, &[], &elsewhere);
     }
-    let b2 = ("B2", "b2:bucket-1:/".into(), vec![("B2_ACCOUNT_ID", "id".into()), ("B2_ACCOUNT_KEY", "k".into())]);
+    let b2 =
+        ("B2", "b2:bucket-1:/".into(), vec![("B2_ACCOUNT_ID", "id".into()), ("B2_ACCOUNT_KEY", "k".into())]);
     is_refused(&b2, &["-o", &format!("b2.endpoint={}", elsewhere.url)], &elsewhere);
 }
 
@@ -145,10 +150,12 @@ fn no_plain_to_where_a_server_sends_us() {
     };
     is_refused(&("swift 1", "swift:c:/".into(), swift("ST_AUTH", "/v1")), &[], &elsewhere);
     is_refused(&("swift 3", "swift:c:/".into(), swift("OS_AUTH_URL", "/v3")), &[], &elsewhere);
-    let b2 = ("B2", "b2:bucket-1:/".into(), vec![("B2_ACCOUNT_ID", "id".into()), ("B2_ACCOUNT_KEY", "k".into())]);
+    let b2 =
+        ("B2", "b2:bucket-1:/".into(), vec![("B2_ACCOUNT_ID", "id".into()), ("B2_ACCOUNT_KEY", "k".into())]);
     is_refused(&b2, &["-o", &format!("b2.endpoint={}", at(""))], &elsewhere);
     let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    let role = [("RESTIC_AWS_ASSUME_ROLE_ARN", "arn"), ("RESTIC_AWS_ASSUME_ROLE_STS_ENDPOINT", &elsewhere.url)];
+    let role =
+        [("RESTIC_AWS_ASSUME_ROLE_ARN", "arn"), ("RESTIC_AWS_ASSUME_ROLE_STS_ENDPOINT", &elsewhere.url)];
     let variables = keys.iter().chain(&role).map(|(name, value)| (*name, (*value).to_owned()));
     is_refused(&("S3, a role", format!("s3:{}", at("/bucket")), variables.collect()), &[], &elsewhere);
     let rest = Client::tresor(TRESOR, format!("rest:{}", at("/redirect/")));
