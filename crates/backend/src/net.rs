@@ -7,6 +7,7 @@
 pub(crate) mod download;
 pub(crate) mod failure;
 pub(crate) mod http;
+mod inspect;
 mod options;
 pub(crate) mod pin;
 pub(crate) mod pipe;
@@ -16,6 +17,7 @@ pub(crate) mod tls;
 pub(crate) mod upload;
 pub(crate) mod xml;
 
+pub use inspect::{Certificate, Shown, inspect};
 pub(crate) use options::STUCK_AFTER;
 pub use options::{Options, Proxies};
 pub use pin::{NotAPin, Pin};

@@ -28,7 +28,7 @@ const AT_ONCE: usize = 32 * 1024 * 1024;
 /// How many redirects are followed in a row.
 const REDIRECTS: usize = 5;
 /// No connection takes longer than that to be made.
-const CONNECT: Duration = Duration::from_secs(30);
+pub(super) const CONNECT: Duration = Duration::from_secs(30);
 
 /// A header value that nobody shows, if the text can be one.
 pub(crate) fn secret(text: &str) -> Option<HeaderValue> {

@@ -37,6 +37,7 @@ pub(crate) mod selection;
 pub(crate) mod snapshots;
 pub(crate) mod stats;
 pub(crate) mod tag;
+pub(crate) mod tls;
 pub(crate) mod unlock;
 pub(crate) mod version;
 
@@ -82,6 +83,7 @@ pub(crate) enum Verb {
     Snapshots(snapshots::Args),
     Stats(stats::Args),
     Tag(tag::Args),
+    Tls(tls::Args),
     Unlock(unlock::Args),
     Version(version::Args),
 }
@@ -124,6 +126,7 @@ impl Verb {
             Verb::Snapshots(args) => snapshots::run(args, session),
             Verb::Stats(args) => stats::run(&args, session),
             Verb::Tag(args) => tag::run(&args, session),
+            Verb::Tls(args) => tls::run(&args, session),
             Verb::Unlock(args) => unlock::run(&args, session),
             Verb::Version(args) => version::run(&args, session),
         }
@@ -154,6 +157,7 @@ impl Verb {
             | Verb::Snapshots(_)
             | Verb::Stats(_)
             | Verb::Tag(_)
+            | Verb::Tls(_)
             | Verb::Unlock(_)
             | Verb::Version(_) => true,
         }

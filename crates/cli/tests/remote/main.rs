@@ -13,4 +13,5 @@ mod plain;
 mod rest;
 mod sftp;
 mod swift;
+mod tls_show;
 mod webdav;

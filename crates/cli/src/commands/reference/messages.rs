@@ -8,12 +8,12 @@ use super::shapes;
 use crate::commands::find::packs;
 use crate::commands::{
     cache, diff, explain, features, init, key, migrate, mount, options, recover, repair_index, repair_packs,
-    stats, tag, version,
+    stats, tag, tls, version,
 };
 use crate::ui::{backup, changes, check, errors, prune, restore, traffic};
 
 /// The version of the schema: the second number grows with what is added, the first with what breaks readers.
-const VERSION: &str = "1.1";
+const VERSION: &str = "1.2";
 
 /// The schema as a file.
 pub(super) fn schema() -> String {
@@ -69,6 +69,7 @@ impl Catalogue {
         self.message::<tag::Changed>("tag_changed", "changed");
         self.message::<tag::Summary>("tag_summary", "summary");
         self.message::<init::Initialized<'_>>("initialized", "initialized");
+        self.message::<tls::Message<'_>>("tls_server", "server");
         self.message::<version::Message>("version", "version");
         self.message::<explain::Message>("exit_code", "exit_code");
         self.message::<features::Message>("feature", "feature");
@@ -138,6 +139,7 @@ impl Catalogue {
         self.command("snapshots", Both, &["snapshots", "snapshot_groups"], &[]);
         self.command("stats", Both, &["stats"], &[]);
         self.command("tag", Both, &["tag_changed", "tag_summary"], &[]);
+        self.command("tls show", Both, &["tls_server"], &[]);
         self.command("unlock", OurName, &["told_summary"], &[]);
         self.command("version", Both, &["version"], &[]);
     }

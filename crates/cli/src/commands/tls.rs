@@ -1,0 +1,210 @@
+//! `tls`: look at a server before it is trusted with anything.
+
+use clap::{CommandFactory, Subcommand};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use tresor_backend::Location;
+use tresor_backend::location::Place;
+use tresor_backend::net::{Certificate, Shown, inspect};
+use tresor_repo::time::{Time, Zone};
+
+use crate::backends;
+use crate::exit::{Failure, Result};
+use crate::session::Session;
+use crate::ui::schema::Moment;
+
+/// A certificate that ends sooner is worth a warning.
+const SOON: i64 = 21 * 86_400;
+
+/// Look at servers that speak TLS
+#[derive(clap::Args)]
+#[command(subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show the certificates of a server, whether they are believed, and how to pin its key
+    Show {
+        /// https://host:port, host:port, or the location of a repository
+        #[arg(value_name = "URL")]
+        url: String,
+    },
+}
+
+/// A server as `--json` tells of it.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Message<'a> {
+    message_type: &'static str,
+    host: &'a str,
+    port: u16,
+    address: String,
+    protocol: &'a str,
+    cipher: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_exchange: Option<&'a str>,
+    /// Whether a connection would be made.
+    accepted: bool,
+    /// Why it would not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// The server's certificate first.
+    chain: Vec<Link<'a>>,
+}
+
+/// A certificate as `--json` tells of it.
+#[derive(JsonSchema, Serialize)]
+struct Link<'a> {
+    subject: &'a str,
+    issuer: &'a str,
+    names: &'a [String],
+    #[schemars(with = "Moment")]
+    not_before: String,
+    #[schemars(with = "Moment")]
+    not_after: String,
+    /// Whole days until it ends; less than nothing if it has.
+    days_left: i64,
+    signature: &'a str,
+    pin: String,
+}
+
+/// Shows what was asked for; prints the help if nothing was.
+pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
+    let Some(Action::Show { url }) = &args.action else {
+        let mut root = crate::CommandLine::command().name(session.program.name());
+        root.build();
+        let help = root.find_subcommand_mut("tls").map(|command| command.render_help());
+        session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+        return Ok(());
+    };
+    let (host, port) = server(url)?;
+    let network = backends::network(&session.global, &session.environment)?;
+    let shown = inspect(&host, port, &network)?;
+    let (now, _) = tresor_repo::clock::now();
+    match session.ui.is_json() {
+        true => session.ui.json(&message(&host, port, &shown, now)),
+        false => session.ui.raw(text(&host, port, &shown, now, &session.zone).as_bytes()),
+    }
+    if let Some(first) = shown.chain.first().filter(|first| first.not_after - now < SOON) {
+        let days = (first.not_after - now).div_euclid(86_400);
+        session.ui.error(&match days {
+            ..0 => "warning: the certificate of the server has ended".to_owned(),
+            days => format!("warning: the certificate of the server ends in {days} days"),
+        });
+    }
+    Ok(())
+}
+
+/// Host and port that a text means: a URL, both with a colon between them, or a repository's location.
+fn server(text: &str) -> Result<(String, u16)> {
+    let wrong = || Failure::fatal(format!("{text:?} names no server that speaks TLS (https://host:port)"));
+    let endpoint = match Location::parse(OsStr::new(text)).as_ref().map(Location::place) {
+        Ok(Place::Rest { url } | Place::WebDav { url }) => url.clone(),
+        Ok(Place::S3(s3)) if !s3.plain_http => s3.endpoint.clone(),
+        Ok(Place::S3(_)) => return Err(wrong()),
+        _ => text.to_owned(),
+    };
+    let rest = match endpoint.split_once("://") {
+        Some(("https", rest)) => rest,
+        Some(_) => return Err(wrong()),
+        None => &endpoint,
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
+    let (host, port) = match address.strip_prefix('[') {
+        Some(ipv6) => ipv6.split_once(']').ok_or_else(wrong)?,
+        None => address.split_at(address.find(':').unwrap_or(address.len())),
+    };
+    let port = match port.strip_prefix(':') {
+        Some(digits) => digits.parse().map_err(|_| wrong())?,
+        None => 443,
+    };
+    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+}
+
+fn message<'a>(host: &'a str, port: u16, shown: &'a Shown, now: i64) -> Message<'a> {
+    let link = |certificate: &'a Certificate| Link {
+        subject: &certificate.subject,
+        issuer: &certificate.issuer,
+        names: &certificate.names,
+        not_before: Zone::utc().local(certificate.not_before, 0).to_string(),
+        not_after: Zone::utc().local(certificate.not_after, 0).to_string(),
+        days_left: (certificate.not_after - now).div_euclid(86_400),
+        signature: &certificate.signature,
+        pin: certificate.pin.to_string(),
+    };
+    Message {
+        message_type: "server",
+        host,
+        port,
+        address: shown.address.to_string(),
+        protocol: &shown.protocol,
+        cipher: &shown.cipher,
+        key_exchange: shown.key_exchange.as_deref(),
+        accepted: shown.refused.is_none(),
+        reason: shown.refused.as_deref(),
+        chain: shown.chain.iter().map(link).collect(),
+    }
+}
+
+fn text(host: &str, port: u16, shown: &Shown, now: i64, zone: &Zone) -> String {
+    let exchange = shown.key_exchange.as_ref().map(|group| format!(", keys by {group}")).unwrap_or_default();
+    let accepted = shown.refused.as_deref().unwrap_or("accepted");
+    let mut text = String::new();
+    // Writing to a string does not fail, here and below.
+    let _ = write!(
+        text,
+        "server    {host}:{port} ({})\nprotocol  {}, {}{exchange}\nverdict   {accepted}\n",
+        shown.address, shown.protocol, shown.cipher
+    );
+    for (number, certificate) in shown.chain.iter().enumerate() {
+        let time = |seconds| Time::local_text(&zone.local(seconds, 0), zone);
+        let days = (certificate.not_after - now).div_euclid(86_400);
+        let _ = write!(
+            text,
+            "\ncertificate {}\n  subject  {}\n  issuer   {}\n  names    {}\n  from     {}\n  until    {} ({days} days left)\n  \
+             signed   {}\n  pin      {}\n",
+            number + 1,
+            certificate.subject,
+            certificate.issuer,
+            certificate.names.join(", "),
+            time(certificate.not_before),
+            time(certificate.not_after),
+            certificate.signature,
+            certificate.pin,
+        );
+    }
+    if let Some(first) = shown.chain.first() {
+        let _ = write!(text, "\nto accept no other key than the first: --tls-pin {}\n", first.pin);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_found_in_whatever_names_it() {
+        for (text, host, port) in [
+            ("https://host", "host", 443),
+            ("https://me:pass@host:8000/path/", "host", 8000),
+            ("host", "host", 443),
+            ("host:1234", "host", 1234),
+            ("[::1]:8000", "::1", 8000),
+            ("rest:https://user@host:8000/a/", "host", 8000),
+            ("s3:host:9000/bucket", "host", 9000),
+            ("s3:https://host/bucket", "host", 443),
+            ("opendal:webdav:https://host/dav/", "host", 443),
+        ] {
+            assert_eq!(server(text).unwrap(), (host.to_owned(), port), "{text}");
+        }
+        for text in ["http://host", "rest:http://host/", "s3:http://host/b", "https://", "host:x", "[::1"] {
+            assert!(server(text).is_err(), "{text}");
+        }
+    }
+}
