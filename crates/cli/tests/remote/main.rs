@@ -12,6 +12,7 @@ mod object;
 mod plain;
 mod rest;
 mod sftp;
+mod ssh_inject;
 mod swift;
 mod tls_show;
 mod webdav;
