@@ -203,3 +203,36 @@ fn the_servers_of_the_matrix_hear_whom_they_may_hear() {
     let alone = Options { insecure_tls: true, pins: vec![pin_of(&good)], ..trusting(&root("other").pem()) };
     hears(&https(&good, who_are_you), &alone);
 }
+
+/// What is refused above is refused for a reason: a redirect that leads to the same host is followed with all that was
+/// said, and one to another host without a word of who asks.
+#[test]
+fn redirects_are_followed_and_credentials_stay_behind() {
+    let ours = root("ours");
+    let believed = trusting(&ours.pem());
+    let answers = |pem: String| {
+        https(&pem, |asked: &str| match asked.lines().next() {
+            Some(line) if line.contains("config ") => {
+                "HTTP/1.1 302 x\r\nLocation: /moved\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()
+            }
+            _ => "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n".into(),
+        })
+    };
+    let same = answers(leaf(&ours, "localhost", |_| {}, ""));
+    let [read, _] = ask(same.port, &believed);
+    read.unwrap();
+    let heard = same.told.text().to_lowercase();
+    let second = heard.split("head /moved").nth(1).unwrap_or_else(|| panic!("not followed: {heard}"));
+    assert!(second.contains("authorization: basic"), "{heard}");
+
+    let other = answers(leaf(&ours, "127.0.0.1", |_| {}, ""));
+    let to = format!("https://127.0.0.1:{}/moved", other.port);
+    let leads = https(&leaf(&ours, "localhost", |_| {}, ""), move |_| {
+        format!("HTTP/1.1 307 x\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    });
+    let [read, _] = ask(leads.port, &believed);
+    read.unwrap();
+    let heard = other.told.text().to_lowercase();
+    assert!(heard.starts_with("head /moved") && heard.contains("accept: "), "{heard}");
+    assert!(!heard.contains("authorization") && !heard.contains("cookie"), "{heard}");
+}
