@@ -1,4 +1,6 @@
-//! Looking at a server: what it shows when TLS begins, and whether we would believe it. Nothing else is said to it.
+//! Looking at a server: what it shows when TLS begins, and whether we would believe it.
+//!
+//! Nothing else is said to it.
 
 use super::failure::verdict;
 use super::pin::Pin;

@@ -1,4 +1,4 @@
-//! Sixteen kinds of servers that are not who they should be: none hears a credential or a byte of a file.
+//! Sixteen kinds of servers that are not who they should be: none hears a secret or a file.
 
 mod authority;
 mod server;
@@ -154,7 +154,7 @@ fn tls_matrix() {
     for Case { name, why, server, options, .. } in &cases {
         let [read, saved] = ask(server.port, options);
         let (read, saved) = (read.expect_err(name), saved.expect_err(name));
-        let [read, saved] = [&read, &saved].map(|error| super::hostile::chain(error));
+        let [read, saved] = [&read, &saved].map(super::hostile::chain);
         assert!(read.contains(why) && !(read + &saved).contains("secret"), "{name}: {saved}");
     }
     std::thread::sleep(SLOW);

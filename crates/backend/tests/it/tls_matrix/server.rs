@@ -75,15 +75,14 @@ fn listening(serve: impl Fn(TcpStream, &Told) + Send + 'static) -> Server {
     Server { port, told, program: None }
 }
 
-/// Notes what comes; answers once it had the head of a request or nothing more comes, and then listens on.
+/// Notes what comes; answers once it had a whole request or nothing more comes, and then listens on.
 fn converse(stream: &mut (impl Read + Write), told: &Told, answer: &impl Fn(&str) -> String) {
     let (mut piece, mut all, mut answered) = ([0; 65536], Vec::new(), false);
     loop {
         let length = stream.read(&mut piece).unwrap_or(0);
         told.note(&piece[..length]);
         all.extend_from_slice(&piece[..length]);
-        let is_asked = length == 0 || all.windows(4).any(|end| end == b"\r\n\r\n");
-        if !answered && is_asked {
+        if !answered && (length == 0 || is_whole(&String::from_utf8_lossy(&all))) {
             answered = true;
             let _ = stream.write_all(answer(&String::from_utf8_lossy(&all)).as_bytes()); // it may be gone
             let _ = stream.flush();
@@ -91,6 +90,13 @@ fn converse(stream: &mut (impl Read + Write), told: &Told, answer: &impl Fn(&str
             return;
         }
     }
+}
+
+/// Whether a request is here with all of its body. One that is answered sooner may never send that.
+fn is_whole(request: &str) -> bool {
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_none_or(|length| length.parse() == Ok(body.len()))
 }
 
 /// `openssl s_server` with these arguments: it says on its standard output what it is told.
@@ -103,6 +109,7 @@ pub(super) fn openssl([certificate, key]: &[PathBuf; 2], arguments: &[&str]) -> 
     let mut program = command.spawn().expect("openssl is missing: install it");
     let (mut stdout, told) = (program.stdout.take().unwrap(), Told::default());
     let log = told.clone();
+    let server = Server { port: address.port(), told, program: Some(program) };
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
         while let Ok(length @ 1..) = stdout.read(&mut piece) {
@@ -111,7 +118,7 @@ pub(super) fn openssl([certificate, key]: &[PathBuf; 2], arguments: &[&str]) -> 
     });
     for _ in 0..500 {
         if TcpStream::connect(address).is_ok() {
-            return Server { port: address.port(), told, program: Some(program) };
+            return server;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
