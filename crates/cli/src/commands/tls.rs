@@ -58,7 +58,7 @@ pub(crate) struct Message<'a> {
 
 /// A certificate as `--json` tells of it.
 #[derive(JsonSchema, Serialize)]
-struct Link<'a> {
+pub(crate) struct Link<'a> {
     subject: &'a str,
     issuer: &'a str,
     names: &'a [String],
