@@ -31,6 +31,8 @@ pub mod keys;
 pub mod local;
 pub mod budget;
 pub mod scratch;
+pub mod bits;
+pub mod sort;
 pub mod pack;
 pub mod index;
 pub mod load;

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::id::PackId;
 use crate::index::Index;
-use crate::index::sort::{Sorted, Sorter};
 use crate::repository::Repository;
+use crate::sort::{Sorted, Sorter};
 use std::path::PathBuf;
 use tresor_backend::handle::Right;
 use tresor_backend::{ErrorKind, FileKind};
@@ -106,7 +106,7 @@ struct Once {
 impl Once {
     fn take(&mut self) -> Result<()> {
         let taken = self.head.take().map(|(pack, _)| pack);
-        while let Some(record) = self.sorted.next()? {
+        while let Some(record) = self.sorted.take_next()? {
             let (pack, size) = read(&record);
             if taken != Some(pack) {
                 self.head = Some((pack, size));

@@ -7,10 +7,10 @@ use crate::id::{BlobId, PackId};
 use crate::index::blocks::{self, BlocksWriter, Home};
 use crate::index::merged::Blobs;
 use crate::index::row::number_at;
-use crate::index::sort::Sorter;
 use crate::index::table::{Table, TableWriter};
 use crate::index::{Index, Place};
 use crate::pack::header::{FRAME, entry_size};
+use crate::sort::Sorter;
 use std::sync::Arc;
 
 /// What the index says of one pack as a whole.
@@ -114,7 +114,7 @@ impl Index {
         let home = Home::Unnamed(self.scratch.clone());
         let mut written = BlocksWriter::new(Arc::new(Key::random()?), home)?;
         let mut table = TableWriter::new(&mut written, RECORD);
-        while let Some(record) = sorted.next()? {
+        while let Some(record) = sorted.take_next()? {
             table.push(&record)?;
         }
         let outline = table.finish()?;

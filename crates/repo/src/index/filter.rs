@@ -6,7 +6,7 @@
 
 use crate::error::Result;
 use crate::index::blocks::{Blocks, BlocksWriter, ROOM};
-use crate::index::sort::Sorter;
+use crate::sort::Sorter;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -107,13 +107,13 @@ impl FilterWriter {
     pub(super) fn write(mut self, blocks: &mut BlocksWriter) -> Result<(u64, u64)> {
         self.end_bucket()?;
         let (mut full, first) = (self.full.finish()?, blocks.count());
-        let mut next = full.next()?;
+        let mut next = full.take_next()?;
         let mut block = Vec::with_capacity(ROOM);
         for number in 0..self.buckets {
             match next.filter(|record| record[..8] == number.to_be_bytes()) {
                 Some(record) => {
                     block.extend_from_slice(&record[8..]);
-                    next = full.next()?;
+                    next = full.take_next()?;
                 }
                 None => block.extend_from_slice(&[0; BUCKET]),
             }

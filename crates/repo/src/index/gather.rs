@@ -8,7 +8,7 @@ use crate::index::blocks::{BlockCache, Home};
 use crate::index::file::IndexFile;
 use crate::index::row::{ROW, Row, number_at};
 use crate::index::run::{PACK, Run, RunWriter};
-use crate::index::sort::{Sorted, Sorter};
+use crate::sort::{Sorted, Sorter};
 use std::sync::Arc;
 
 /// Bytes of rows of data and of tree blobs, and of packs, that are held in memory.
@@ -78,7 +78,7 @@ impl Gatherer {
             let count = rows.len();
             let mut rows: Sorted<ROW> = rows.finish()?;
             writer.rows(count, || {
-                let row = rows.next()?.map(|bytes| Row::from_bytes(&bytes));
+                let row = rows.take_next()?.map(|bytes| Row::from_bytes(&bytes));
                 Ok(row.map(|mut row| {
                     row.spot.pack = numbers[row.spot.pack as usize];
                     row
@@ -93,7 +93,7 @@ impl Gatherer {
 fn write_packs(writer: &mut RunWriter, mut packs: Sorted<NUMBERED>, came: u32) -> Result<Vec<u32>> {
     let (mut numbers, mut written, mut before) = (vec![0; came as usize], 0u32, None);
     writer.packs(|| {
-        while let Some(record) = packs.next()? {
+        while let Some(record) = packs.take_next()? {
             let pack: [u8; PACK] = *record.first_chunk().expect("the record begins with the pack's");
             let is_new = before != Some(pack); // a file may name a pack twice
             written += u32::from(is_new);

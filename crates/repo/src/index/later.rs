@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::id::BlobId;
 use crate::index::Marks;
 use crate::index::merged::Blobs;
-use crate::index::sort::{Sorted, Sorter};
+use crate::sort::{Sorted, Sorter};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of ids that are held in memory.
@@ -92,7 +92,7 @@ struct Once {
 
 impl Once {
     fn next(&mut self) -> Result<Option<BlobId>> {
-        while let Some(id) = self.ids.next()?.map(BlobId::from_bytes) {
+        while let Some(id) = self.ids.take_next()?.map(BlobId::from_bytes) {
             if self.before.replace(id) != Some(id) {
                 return Ok(Some(id));
             }

@@ -1,9 +1,9 @@
 //! A set of blobs that an index knows: a bit for each entry, set from several threads.
 
+use crate::bits::Bits;
 use crate::blob::{BlobHandle, BlobKind};
 use crate::error::Result;
 use crate::id::BlobId;
-use crate::index::bits::Bits;
 use crate::index::merged::{Blob, Blobs};
 use crate::index::{Index, Spot};
 

@@ -7,10 +7,8 @@
 //! the packs of an upload for the next index file. Nothing outside of this folder knows how entries are kept.
 
 mod row;
-mod bits;
 mod blocks;
 mod table;
-pub(crate) mod sort;
 pub(crate) mod file;
 mod filter;
 mod run;
@@ -24,7 +22,6 @@ mod marks;
 mod later;
 pub(crate) mod pending;
 
-pub(crate) use bits::Bits;
 pub use by_pack::{ByPack, PackTotals, Totals};
 pub use later::MarkLater;
 pub(crate) use marks::Copies;

@@ -4,12 +4,12 @@
 //! rows, tree rows (whose packs are positions in the first), and the ids of the index files. Where one of these
 //! files is gone from the repository, what only it has said is masked.
 
+use crate::bits::Bits;
 use crate::blob::BlobKind;
 use crate::crypto::Key;
 use crate::error::Result;
 use crate::id::{IndexId, PackId};
 use crate::index::Place;
-use crate::index::bits::Bits;
 use crate::index::blocks::{BlockCache, Blocks, BlocksWriter, Home, local};
 use crate::index::filter::{Filter, FilterWriter};
 use crate::index::row::{ROW, Row, Spot, number_at};

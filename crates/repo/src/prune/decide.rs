@@ -1,8 +1,9 @@
 //! Which packs stay, which are repacked and which go: decided from numbers alone.
 
+use crate::bits::Bits;
 use crate::error::{Error, Result};
 use crate::id::PackId;
-use crate::index::{Bits, Index};
+use crate::index::Index;
 use crate::monitor::{Monitor, Note, Phase};
 use crate::prune::options::{MaxUnused, PruneOptions};
 use crate::prune::pack_use::{Holds, PackUse};

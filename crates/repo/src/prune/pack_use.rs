@@ -1,8 +1,9 @@
 //! How much of each pack is needed, as the index has it, with one copy chosen of each blob.
 
+use crate::bits::Bits;
 use crate::blob::BlobKind;
 use crate::error::Result;
-use crate::index::{Bits, Copies, Marks, Spot};
+use crate::index::{Copies, Marks, Spot};
 use crate::pack::header::{FRAME, entry_size};
 use crate::prune::stats::{Amount, PruneStats};
 

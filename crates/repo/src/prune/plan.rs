@@ -1,9 +1,10 @@
 //! The plan of a prune: what snapshots need, and what therefore becomes of every pack.
 
+use crate::bits::Bits;
 use crate::blob::BlobHandle;
 use crate::error::{Error, Result};
 use crate::id::{PackId, SnapshotId};
-use crate::index::{Bits, Marks};
+use crate::index::Marks;
 use crate::monitor::Monitor;
 use crate::prune::decide::{Stored, Undecided, decide};
 use crate::prune::options::PruneOptions;

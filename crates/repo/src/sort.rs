@@ -1,8 +1,7 @@
 //! Sort more than memory is to hold: sorted pieces in an unlinked file, merged when read.
 
 use crate::crypto::{Key, OVERHEAD};
-use crate::error::Result;
-use crate::index::blocks::local;
+use crate::error::{Error, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
@@ -10,13 +9,13 @@ use std::fs::File;
 use std::io::{Error as IoError, ErrorKind, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// So many records of a piece are sealed, and read again, at once.
 const FRAME: usize = 1024;
 
-/// Takes records of `N` bytes in any order.
-pub(crate) struct Sorter<const N: usize> {
+/// Takes records of `N` bytes in any order; they are put in that of their bytes.
+pub struct Sorter<const N: usize> {
     records: Vec<[u8; N]>,
     /// How many are held in memory.
     at_most: usize,
@@ -36,15 +35,15 @@ struct Spilled {
 
 impl<const N: usize> Sorter<N> {
     /// A sorter that holds about so many bytes in memory, and all else in `folder`.
-    pub(crate) fn new(memory: usize, folder: PathBuf) -> Self {
+    pub fn new(memory: usize, folder: PathBuf) -> Self {
         Sorter { records: Vec::new(), at_most: (memory / N).max(FRAME), folder, len: 0, spilled: None }
     }
 
     /// Adds a record.
     ///
     /// # Errors
-    /// [`Error::Local`](crate::Error::Local): the file cannot be made or written.
-    pub(crate) fn push(&mut self, record: [u8; N]) -> Result<()> {
+    /// [`Error::Local`]: the file cannot be made or written.
+    pub fn push(&mut self, record: [u8; N]) -> Result<()> {
         if self.records.len() == self.at_most {
             self.spill()?;
         }
@@ -54,8 +53,13 @@ impl<const N: usize> Sorter<N> {
     }
 
     /// How many records were added.
-    pub(crate) fn len(&self) -> u64 {
+    pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -85,27 +89,32 @@ impl<const N: usize> Sorter<N> {
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub(crate) fn finish(mut self) -> Result<Sorted<N>> {
+    pub fn finish(mut self) -> Result<Sorted<N>> {
         if self.spilled.is_some() {
             self.spill()?;
             self.records = Vec::new();
         }
         self.records.sort_unstable();
         let mut sorted = Sorted {
-            in_memory: self.records.into_iter(),
+            in_memory: self.records,
+            taken: 0,
+            len: self.len,
             spilled: self.spilled,
             folder: self.folder,
             pieces: Vec::new(),
             heads: BinaryHeap::new(),
         };
-        sorted.begin()?;
+        sorted.rewind()?;
         Ok(sorted)
     }
 }
 
-/// Sorted records, to be taken once.
-pub(crate) struct Sorted<const N: usize> {
-    in_memory: std::vec::IntoIter<[u8; N]>,
+/// Sorted records, to be taken one after the other.
+pub struct Sorted<const N: usize> {
+    in_memory: Vec<[u8; N]>,
+    /// How many of those in memory were taken.
+    taken: usize,
+    len: u64,
     spilled: Option<Spilled>,
     folder: PathBuf,
     pieces: Vec<Piece<N>>,
@@ -121,7 +130,23 @@ struct Piece<const N: usize> {
 }
 
 impl<const N: usize> Sorted<N> {
-    fn begin(&mut self) -> Result<()> {
+    /// How many records there are, those taken with them.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Begins with the first one again.
+    ///
+    /// # Errors
+    /// As [`take_next`](Self::take_next).
+    pub fn rewind(&mut self) -> Result<()> {
+        self.taken = 0;
+        self.heads.clear();
         let pieces = self.spilled.iter().flat_map(|spilled| spilled.pieces.clone());
         self.pieces = pieces.map(|rest| Piece { frame: Vec::new().into_iter(), rest }).collect();
         for number in 0..self.pieces.len() {
@@ -135,10 +160,12 @@ impl<const N: usize> Sorted<N> {
     /// The next record; equal ones come one after the other.
     ///
     /// # Errors
-    /// [`Error::Local`](crate::Error::Local): the file cannot be read, or is not as it was written.
-    pub(crate) fn next(&mut self) -> Result<Option<[u8; N]>> {
+    /// [`Error::Local`]: the file cannot be read, or is not as it was written.
+    pub fn take_next(&mut self) -> Result<Option<[u8; N]>> {
         if self.spilled.is_none() {
-            return Ok(self.in_memory.next());
+            let next = self.in_memory.get(self.taken).copied();
+            self.taken += 1;
+            return Ok(next);
         }
         let Some(Reverse((record, number))) = self.heads.peek().copied() else { return Ok(None) };
         let following = self.next_of(number)?;
@@ -171,6 +198,10 @@ impl<const N: usize> Sorted<N> {
     }
 }
 
+fn local(doing: &'static str, folder: &Path, source: IoError) -> Error {
+    Error::Local { doing, path: folder.to_owned(), source }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,10 +218,14 @@ mod tests {
         }
         expect.sort_unstable();
         let mut sorted = sorter.finish().unwrap();
-        for record in expect {
-            assert_eq!(sorted.next().unwrap(), Some(record));
+        for _ in 0..2 {
+            assert_eq!(sorted.len(), count);
+            for record in &expect {
+                assert_eq!(sorted.take_next().unwrap().as_ref(), Some(record));
+            }
+            assert_eq!(sorted.take_next().unwrap(), None);
+            sorted.rewind().unwrap();
         }
-        assert_eq!(sorted.next().unwrap(), None);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing with a name");
     }
 
