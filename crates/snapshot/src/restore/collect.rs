@@ -3,26 +3,31 @@
 use crate::error::{Error, Result};
 use crate::mode::to_chmod;
 use crate::node::{Node, NodeKind};
+use crate::restore::aside::Room;
 use crate::restore::details::Metadata;
 use crate::restore::dirs::OpenDirs;
+use crate::restore::extra::Extra;
 use crate::restore::failure::Failure;
+use crate::restore::items::{DirNumber, Kind};
+use crate::restore::links::{Firsts, Links};
 use crate::restore::options::{RestoreMonitor, RestoreOptions};
 use crate::restore::owners::Owners;
-use crate::restore::table::{DirEntry, DirNumber, ItemNumber, Kind, Table};
+use crate::restore::table::Table;
 use crate::restore::target::{Name, Target};
 use crate::tree::{Contents, LongTree};
 use crate::walk::{Descend, Visitor};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::path::Path;
 use tresor_repo::Problem;
 
 /// What the stored tree asks for.
 pub(crate) struct Collected {
     pub(crate) table: Table,
     /// Entries on disk that the snapshot does not have, to be removed.
-    pub(crate) extra: Vec<(DirNumber, CString)>,
+    pub(crate) extra: Extra,
+    /// Which items are other names of earlier ones; the table has them as files.
+    pub(crate) firsts: Firsts,
     pub(crate) problems: u64,
     /// Directories that the selection takes, rather than something in them.
     pub(crate) selected_dirs: u64,
@@ -32,13 +37,17 @@ pub(crate) struct Collected {
 pub(crate) struct Collector<'a> {
     options: &'a RestoreOptions,
     monitor: &'a dyn RestoreMonitor,
-    collected: Collected,
+    table: Table,
+    extra: Extra,
+    problems: u64,
+    selected_dirs: u64,
     /// The directories we are in, the target first.
     frames: Vec<Frame>,
     /// The target's directories as they are on disk; nothing if there is no target yet.
     on_disk: Option<OpenDirs<'a>>,
-    /// The first path of every file with several.
-    links: HashMap<(u64, u64), ItemNumber>,
+    /// All paths of files with several.
+    links: Links,
+    room: Room<'a>,
     owners: Owners,
     /// Attributes of other systems that we do not know, already told.
     told: HashSet<String>,
@@ -71,21 +80,19 @@ impl<'a> Collector<'a> {
         target: Option<&'a Target>,
         options: &'a RestoreOptions,
         monitor: &'a dyn RestoreMonitor,
-        (folder, longest): (&Path, u64),
+        room: Room<'a>,
     ) -> Self {
-        let collected = Collected {
-            table: Table::new(target.is_some(), folder, longest),
-            extra: Vec::new(),
-            problems: 0,
-            selected_dirs: 0,
-        };
         Collector {
             options,
             monitor,
-            collected,
+            table: Table::new(target.is_some(), room),
+            extra: Extra::new(room),
+            problems: 0,
+            selected_dirs: 0,
             frames: vec![Frame { found: None, number: Some(0), known: None }],
             on_disk: target.map(OpenDirs::new),
-            links: HashMap::new(),
+            links: Links::new(room),
+            room,
             owners: Owners::new(options.ownership_by_name),
             told: HashSet::new(),
             keep_extra: false,
@@ -93,15 +100,17 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Collected {
-        if self.keep_extra || !self.restores_anything {
-            self.collected.extra.clear();
+    pub(crate) fn finish(mut self) -> Result<Collected> {
+        match self.keep_extra || !self.restores_anything {
+            true => self.extra.clear(),
+            false => self.extra.close(),
         }
-        self.collected
+        let Collector { table, extra, problems, selected_dirs, .. } = self;
+        Ok(Collected { table, extra, firsts: self.links.finish(self.room)?, problems, selected_dirs })
     }
 
     fn problem(&mut self, path: &[u8], cause: impl std::error::Error + Send + Sync + 'static) {
-        self.collected.problems += 1;
+        self.problems += 1;
         let item = String::from_utf8_lossy(path).into_owned();
         self.monitor.problem(&Problem { item, doing: "restore", cause: Box::new(cause) });
     }
@@ -137,11 +146,9 @@ impl<'a> Collector<'a> {
         let settled = settled.expect("the target always has a number");
         let mut parent = self.frames[settled].number.unwrap_or_default();
         for frame in &mut self.frames[settled + 1..] {
-            let table = &mut self.collected.table;
+            let table = &mut self.table;
             let (name, metadata) = frame.found.as_ref().expect("only the target has no node");
-            let text = table.push_text(name);
-            let dir = DirEntry { parent, name: text, metadata: Some(metadata.clone()), exists: false };
-            parent = table.push_dir(dir)?;
+            parent = table.push_dir(parent, name, metadata)?;
             frame.number = Some(parent);
             if let Some(on_disk) = self.on_disk.as_mut() {
                 let above = table.dirs[parent as usize].parent;
@@ -160,7 +167,7 @@ impl<'a> Collector<'a> {
         let metadata = self.metadata(node);
         self.frames.push(Frame { found: Some((name, metadata)), number: None, known: None });
         if selection.selected {
-            self.collected.selected_dirs += 1;
+            self.selected_dirs += 1;
             self.monitor.planned(1, 0);
             self.settle()?;
         }
@@ -189,19 +196,16 @@ impl<'a> Collector<'a> {
             Kind::Symlink => CString::new(node.link_target()).unwrap_or_default(),
             _ => CString::default(),
         };
-        let number = self.collected.table.push_item(dir, (name, &target), kind, &metadata, size)?;
-        if matches!(kind, Kind::File { .. }) && node.links > 1 {
-            self.links.insert((node.inode, node.device_id), number);
+        let number = self.table.push_item(dir, (name, &target), kind, &metadata, size)?;
+        if node.kind == NodeKind::File && node.links > 1 {
+            self.links.push((node.inode, node.device_id), number)?;
         }
         Ok(())
     }
 
     fn kind(&mut self, node: &Node) -> Result<std::result::Result<Kind, Failure>> {
         Ok(Ok(match &node.kind {
-            NodeKind::File => match self.links.get(&(node.inode, node.device_id)) {
-                Some(first) if node.links > 1 => Kind::HardLink(*first),
-                _ => self.collected.table.push_blobs(node.blobs())?,
-            },
+            NodeKind::File => self.table.push_blobs(node.blobs())?,
             NodeKind::Symlink if node.link_target().contains(&0) => return Ok(Err(Failure::NulInTarget)),
             NodeKind::Symlink => Kind::Symlink,
             NodeKind::Fifo => Kind::Fifo,
@@ -260,7 +264,7 @@ impl Visitor for Collector<'_> {
 impl Collector<'_> {
     /// Finds what a directory on disk has, the tree has not, and the selection takes.
     fn find_extra(&mut self, path: &[u8], number: DirNumber, known: &Known) -> Result<()> {
-        let table = &self.collected.table;
+        let table = &self.table;
         let Some(on_disk) = self.on_disk.as_mut() else { return Ok(()) };
         if !table.dirs[number as usize].exists {
             return Ok(());
@@ -286,14 +290,12 @@ impl Collector<'_> {
         }
         let mut whole = if path == b"/" { Vec::new() } else { path.to_vec() };
         let length = whole.len();
-        for name in names {
+        names.retain(|name| {
             whole.truncate(length);
             whole.push(b'/');
             whole.extend_from_slice(name.to_bytes());
-            if self.options.select.select(&whole).selected {
-                self.collected.extra.push((number, name));
-            }
-        }
-        Ok(())
+            self.options.select.select(&whole).selected
+        });
+        self.extra.add(number, names.iter().map(|name| &**name))
     }
 }

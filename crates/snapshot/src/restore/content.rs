@@ -4,10 +4,11 @@ use crate::error::{Error, Result};
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::{Failure, SharedCause};
 use crate::restore::files::Files;
+use crate::restore::items::ItemNumber;
 use crate::restore::parallel::parallel;
-use crate::restore::plan::{RestorePlan, Want};
-use crate::restore::table::ItemNumber;
+use crate::restore::plan::RestorePlan;
 use crate::restore::target::Target;
+use crate::restore::wants::Want;
 use hashbrown::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,20 +17,38 @@ use tresor_repo::index::Index;
 use tresor_repo::load::Loader;
 use tresor_repo::{BlobId, Cancel, Repository};
 
-/// Bytes of a pack that a worker takes at once: enough for few requests, little enough that all
-/// workers end at about the same time.
-const PORTION: u64 = 8 << 20;
-
 /// Files without wanted blobs that a worker takes at once.
 const BARE_PORTION: usize = 256;
 
 /// What a worker does next.
-#[derive(Clone, Copy)]
-enum Job<'a> {
+enum Job {
     /// Fetch the blobs that these want, all in one pack.
-    Fetch(&'a [Want]),
+    Fetch(Vec<Want>),
     /// Make these files, which want none.
-    Bare(&'a [ItemNumber]),
+    Bare(Vec<ItemNumber>),
+}
+
+/// What is still to be done.
+struct Jobs<'a> {
+    plan: &'a RestorePlan,
+    /// Bare files from this number on are still to be made.
+    bare: u64,
+}
+
+impl Jobs<'_> {
+    fn next(&mut self) -> Result<Option<Job>> {
+        let wants = self.plan.wants.portion()?;
+        if !wants.is_empty() {
+            return Ok(Some(Job::Fetch(wants)));
+        }
+        let next = || {
+            let number = self.plan.bare.next(self.bare)?;
+            self.bare = number + 1;
+            Some(number as ItemNumber)
+        };
+        let bare: Vec<_> = std::iter::from_fn(next).take(BARE_PORTION).collect();
+        Ok((!bare.is_empty()).then_some(Job::Bare(bare)))
+    }
 }
 
 /// A worker's own.
@@ -41,7 +60,7 @@ struct Worker<'a, R: Right> {
 /// Fills all files of the plan.
 ///
 /// # Errors
-/// Only that the operation was cancelled.
+/// Those of temporary files; that the operation was cancelled.
 pub(crate) fn fill<R: Right>(
     plan: &RestorePlan,
     repo: &Repository<R>,
@@ -49,30 +68,23 @@ pub(crate) fn fill<R: Right>(
     target: &Target,
     files: &Files<'_>,
 ) -> Result<()> {
-    let bare = plan.bare.chunks(BARE_PORTION).map(Job::Bare);
-    let jobs: Vec<_> = portions(&plan.wants).map(Job::Fetch).chain(bare).collect();
+    plan.wants.rewind()?;
+    let mut jobs = Jobs { plan, bare: 0 };
     let worker = || Worker { loader: repo.loader(), dirs: OpenDirs::new(target) };
-    parallel(&jobs, repo.parallel_loads(), repo.cancel(), worker, |worker, job| match job {
-        Job::Bare(items) => items.iter().for_each(|item| files.write_bare(&mut worker.dirs, *item)),
-        // What stops a portion is that all is to stop, and `parallel` says so.
-        Job::Fetch(wants) => _ = fetch(plan, index, wants, worker, files, repo.cancel()),
-    })
-}
-
-/// Cuts the wants, which are sorted by their place, where a pack ends or a portion is full; wants for one
-/// blob stay together.
-fn portions(wants: &[Want]) -> impl Iterator<Item = &[Want]> {
-    let mut rest = wants;
-    std::iter::from_fn(move || {
-        let first = rest.first()?;
-        let ends = |want: &Want| {
-            want.pack != first.pack || u64::from(want.offset) >= u64::from(first.offset) + PORTION
-        };
-        let length = rest.iter().position(ends).unwrap_or(rest.len());
-        let (portion, after) = rest.split_at(length);
-        rest = after;
-        Some(portion)
-    })
+    parallel(
+        || jobs.next(),
+        repo.parallel_loads(),
+        repo.cancel(),
+        worker,
+        |worker, job| {
+            match job {
+                Job::Bare(items) => items.iter().for_each(|item| files.write_bare(&mut worker.dirs, *item)),
+                // What stops a portion is that all is to stop, and `parallel` says so.
+                Job::Fetch(wants) => _ = fetch(plan, index, &wants, worker, files, repo.cancel()),
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Loads what a portion wants, and writes it wherever it is wanted.
@@ -118,34 +130,4 @@ fn fetch<R: Right>(
         }
         Ok(())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn portions_end_with_their_pack_and_keep_one_blob_together() {
-        let want = |pack, offset, item| Want {
-            pack,
-            offset,
-            length: 1 << 20,
-            uncompressed_length: 0,
-            item,
-            file_offset: 0,
-            blob: 0,
-        };
-        let wants = [
-            want(0, 0, 1),
-            want(0, 7 << 20, 1),
-            want(0, 7 << 20, 2),
-            want(0, 8 << 20, 1),
-            want(0, 8 << 20, 3),
-            want(1, 0, 1),
-            want(1, 100, 2),
-        ];
-        let lengths: Vec<_> = portions(&wants).map(<[Want]>::len).collect();
-        assert_eq!(lengths, [3, 2, 2]);
-        assert_eq!(portions(&[]).count(), 0);
-    }
 }

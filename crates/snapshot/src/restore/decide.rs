@@ -1,26 +1,35 @@
 //! Compares what is to be restored with what is on disk, and decides for each item.
 
 use crate::error::Result;
+use crate::restore::aside::Room;
+use crate::restore::by_number::{ByNumber, Found};
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
+use crate::restore::items::{Decision, Item, Kind};
+use crate::restore::links::Firsts;
 use crate::restore::options::{Overwrite, RestoreMonitor};
 use crate::restore::parallel::{cores, parallel};
-use crate::restore::table::{Decision, Item, ItemNumber, Kind, Table};
+use crate::restore::table::Table;
 use crate::restore::target::{Dir, Name, Target};
-use hashbrown::HashMap;
 use rustix::fs::{FileType, Stat};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use tresor_repo::bits::Bits;
 use tresor_repo::index::Index;
+use tresor_repo::scratch::Window;
 use tresor_repo::{BlobId, BlobKind, Cancel, Problem};
 
 /// Items that a worker takes at once.
 const PORTION: usize = 64;
 
-/// For files to be updated: which of their blobs are in their place already.
-pub(crate) type Matches = HashMap<ItemNumber, Box<[bool]>>;
+/// What was decided of an item, where that is not what it was taken for while collecting: its number, the
+/// decision, the size, the first name of the same file.
+type Record = [u8; 17];
+
+/// What was decided, in the order of the items.
+pub(crate) struct Decided(ByNumber<17>);
 
 /// What decisions need to know.
 pub(crate) struct Decider<'a> {
@@ -29,54 +38,59 @@ pub(crate) struct Decider<'a> {
     pub(crate) monitor: &'a dyn RestoreMonitor,
     pub(crate) cancel: &'a Cancel,
     pub(crate) problems: AtomicU64,
-    pub(crate) matches: Mutex<Matches>,
+    /// For files to be updated: which of all blobs are in their place already.
+    pub(crate) matches: Bits,
+    pub(crate) room: Room<'a>,
 }
 
 impl Decider<'_> {
     /// Decides for every item of the table; existing files are read by several threads.
     ///
     /// # Errors
-    /// Only that the operation was cancelled.
-    pub(crate) fn decide(&self, target: Option<&Target>, table: &mut Table) -> Result<()> {
-        let decided = Mutex::new(Vec::new());
-        let ranges: Vec<_> = (0..table.items.len()).step_by(PORTION).collect();
-        parallel(
-            &ranges,
-            cores(),
-            self.cancel,
-            || target.map(OpenDirs::new),
-            |dirs, start| {
-                let items = start..table.items.len().min(start + PORTION);
-                let mut portion = Vec::new();
-                for number in items {
-                    let item = &table.items[number];
-                    let (decision, size) = self.item(dirs, table, number as ItemNumber, item);
-                    if (decision, size) != (item.decision, item.size) {
-                        portion.push((number, decision, size));
-                    }
-                }
-                decided.lock().unwrap_or_else(PoisonError::into_inner).append(&mut portion);
-            },
-        )?;
-        for (number, decision, size) in decided.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            (table.items[number].decision, table.items[number].size) = (decision, size);
-        }
-        Ok(())
+    /// Those of temporary files; that the operation was cancelled.
+    pub(crate) fn decide(
+        &self,
+        target: Option<&Target>,
+        table: &Table,
+        mut firsts: Firsts,
+    ) -> Result<Decided> {
+        let decided = Mutex::new(Found::new(self.room));
+        let mut items = table.items.iter();
+        let portion = || {
+            let some = items.by_ref().take(PORTION).map(|item| firsts.apply(item?));
+            let some = some.collect::<Result<Vec<Item>>>()?;
+            Ok((!some.is_empty()).then_some(some))
+        };
+        let worker = || (target.map(OpenDirs::new), Window::default());
+        parallel(portion, cores(), self.cancel, worker, |(dirs, window), items| {
+            let news = items.into_iter().filter_map(|item| {
+                let (decision, size) = self.item(dirs, window, table, &item);
+                let taken_for = (Decision::Create, item.size);
+                let is_news = matches!(item.kind, Kind::HardLink(_)) || (decision, size) != taken_for;
+                is_news.then(|| record(&Item { decision, size, ..item }))
+            });
+            let news: Vec<Record> = news.collect();
+            let mut decided = decided.lock().unwrap_or_else(PoisonError::into_inner);
+            news.into_iter().try_for_each(|record| decided.push(record))
+        })?;
+        Ok(Decided(decided.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?))
     }
 
     fn item(
         &self,
         dirs: &mut Option<OpenDirs<'_>>,
+        window: &mut Window,
         table: &Table,
-        number: ItemNumber,
         item: &Item,
     ) -> (Decision, u64) {
-        let decided = self.length(table, item).and_then(|length| {
+        let content = table.content_through(window, item);
+        let decided = content.and_then(|content| {
+            let length = self.length(&content)?;
             // A size that is too small would cost content; one that is too large asks for zeros.
             let size = item.size.max(length);
             let decision = match dirs {
                 Some(dirs) if table.dirs[item.dir as usize].exists => {
-                    self.on_disk(dirs, table, number, item, size)?
+                    self.on_disk(dirs, table, item, &content, size)?
                 }
                 _ => Decision::Create,
             };
@@ -91,8 +105,8 @@ impl Decider<'_> {
     }
 
     /// How long the blobs of a file are together; each must be known, or nobody knows where the next one goes.
-    fn length(&self, table: &Table, item: &Item) -> Result<u64, Failure> {
-        table.content(item)?.iter().try_fold(0, |sum, id| {
+    fn length(&self, content: &[BlobId]) -> Result<u64, Failure> {
+        content.iter().try_fold(0, |sum, id| {
             let length =
                 self.index.plain_length(BlobKind::Data, id)?.ok_or(Failure::UnknownBlob { id: *id })?;
             Ok(sum + u64::from(length))
@@ -103,8 +117,8 @@ impl Decider<'_> {
         &self,
         dirs: &mut OpenDirs<'_>,
         table: &Table,
-        number: ItemNumber,
         item: &Item,
+        content: &[BlobId],
         size: u64,
     ) -> Result<Decision, Failure> {
         let details = table.details(item)?;
@@ -121,14 +135,14 @@ impl Decider<'_> {
         if leave {
             return Ok(Decision::Skip);
         }
-        if !matches!(item.kind, Kind::File { .. }) || !FileType::from_raw_mode(stat.st_mode).is_file() {
+        if !item.is_file() || !FileType::from_raw_mode(stat.st_mode).is_file() {
             return Ok(Decision::Replace);
         }
         let same_size = u64::try_from(stat.st_size) == Ok(size);
         if self.overwrite == Overwrite::IfChanged && same_size && wanted == mtime(&stat) {
             return Ok(Decision::Unchanged);
         }
-        Ok(self.compare(&dir, name, number, &table.content(item)?, same_size, &stat))
+        Ok(self.compare(&dir, name, item, content, same_size, &stat))
     }
 
     /// Reads the file that is there, as long as it may be what we want.
@@ -136,7 +150,7 @@ impl Decider<'_> {
         &self,
         dir: &Dir,
         name: Name<'_>,
-        number: ItemNumber,
+        item: &Item,
         content: &[BlobId],
         same_size: bool,
         stat: &Stat,
@@ -153,9 +167,35 @@ impl Decider<'_> {
             // Its other names are not ours to change.
             return Decision::Replace;
         }
-        self.matches.lock().unwrap_or_else(PoisonError::into_inner).insert(number, matches);
+        for (blob, _) in item.content().zip(&matches).filter(|(_, matches)| **matches) {
+            self.matches.insert(blob.into());
+        }
         Decision::Update
     }
+}
+
+impl Decided {
+    /// The item with what was decided of it; items are asked for in their order.
+    pub(crate) fn of(&mut self, item: Item) -> Result<Item> {
+        let Some(record) = self.0.of(item.number)? else { return Ok(item) };
+        let size = u64::from_be_bytes(*record[5..].first_chunk().expect("a size"));
+        let first = u32::from_be_bytes(*record[13..].first_chunk().expect("a number"));
+        let kind = if first == NONE { item.kind } else { Kind::HardLink(first) };
+        Ok(Item { decision: Decision::of_number(record[4]), size, kind, ..item })
+    }
+}
+
+/// No item has this number.
+const NONE: u32 = u32::MAX;
+
+fn record(item: &Item) -> Record {
+    let first = if let Kind::HardLink(first) = item.kind { first } else { NONE };
+    let mut record = [0; 17];
+    record[..4].copy_from_slice(&item.number.to_be_bytes());
+    record[4] = item.decision as u8;
+    record[5..13].copy_from_slice(&item.size.to_be_bytes());
+    record[13..].copy_from_slice(&first.to_be_bytes());
+    record
 }
 
 /// Says for each blob whether the file holds it in its place.

@@ -1,14 +1,8 @@
-//! What of an item is needed only where it is made, kept aside: its name, its metadata.
+//! What of an item is needed only where it is made, as bytes: its name, its metadata.
 
-use crate::error::Result;
 use crate::node::ExtendedAttribute;
-use crate::restore::failure::Failure;
 use crate::restore::target::Name;
 use std::ffi::{CStr, CString};
-use std::path::PathBuf;
-use std::sync::Arc;
-use tresor_repo::BlobId;
-use tresor_repo::scratch::{Scratch, Window};
 use tresor_repo::time::Time;
 
 /// What is set on everything that is restored.
@@ -67,64 +61,6 @@ pub(crate) struct Details {
     /// Where a symbolic link leads; empty for others.
     pub(crate) link_target: CString,
     pub(crate) metadata: Metadata,
-}
-
-/// Bytes one behind the other: in memory, or in a scratch file if they are many.
-pub(crate) struct Aside {
-    folder: PathBuf,
-    longest: u64,
-    few: Vec<u8>,
-    many: Option<Scratch>,
-}
-
-impl Aside {
-    /// Nothing yet; more than `longest` bytes go to a file in `folder`.
-    pub(crate) fn new(folder: PathBuf, longest: u64) -> Self {
-        Aside { folder, longest, few: Vec::new(), many: None }
-    }
-
-    /// Appends bytes; answers where they begin.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<u64> {
-        if self.many.is_none() && (self.few.len() + bytes.len()) as u64 > self.longest {
-            let mut scratch = Scratch::new(&self.folder)?;
-            scratch.append(&[&self.few])?;
-            (self.few, self.many) = (Vec::new(), Some(scratch));
-        }
-        match &mut self.many {
-            Some(scratch) => Ok(scratch.append(&[bytes])?),
-            None => {
-                self.few.extend_from_slice(bytes);
-                Ok((self.few.len() - bytes.len()) as u64)
-            }
-        }
-    }
-
-    /// Reads `length` bytes that were appended at `offset`.
-    pub(crate) fn read<T>(
-        &self,
-        offset: u64,
-        length: usize,
-        take: impl FnOnce(&[u8]) -> T,
-    ) -> Result<T, Failure> {
-        match &self.many {
-            None => {
-                let found = usize::try_from(offset).ok().and_then(|at| self.few.get(at..at + length));
-                Ok(take(found.unwrap_or_default()))
-            }
-            Some(scratch) => {
-                let mut window = Window::of_one();
-                let read = scratch.read(&mut window, offset, length);
-                Ok(take(read.map_err(|error| Failure::Aside(Arc::new(error)))?))
-            }
-        }
-    }
-
-    /// The ids of which the `first` is the oldest but so many.
-    pub(crate) fn ids(&self, first: u64, count: usize) -> Result<Vec<BlobId>, Failure> {
-        self.read(first * 32, count * 32, |bytes| {
-            bytes.as_chunks().0.iter().map(|id| BlobId::from_bytes(*id)).collect()
-        })
-    }
 }
 
 impl Details {
@@ -188,6 +124,7 @@ const NUMBERS: usize = 3 * 4 + 2 * 12;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::restore::aside::{Aside, Room};
 
     #[test]
     fn details_come_back_in_memory_and_from_a_file() {
@@ -201,7 +138,7 @@ mod tests {
             vec![attribute(b"user.a", Some(b"")), attribute(b"user.b", None), attribute(b"", Some(b"x"))],
         ];
         for longest in [0, 100, 1 << 20] {
-            let mut aside = Aside::new(std::env::temp_dir(), longest);
+            let mut aside = Aside::new(Room { folder: &std::env::temp_dir(), longest });
             let mut places = Vec::new();
             for (number, xattrs) in (0_u32..).zip(&all) {
                 let times = [(-5 - i64::from(number), 999_999_999), (7, number)];

@@ -1,6 +1,7 @@
 //! A worker's open directories of the target: few at a time, found by their place in the table.
 
-use crate::restore::table::{DirNumber, Table};
+use crate::restore::items::DirNumber;
+use crate::restore::table::Table;
 use crate::restore::target::{Dir, Target};
 use rustix::io::Result;
 use std::sync::Arc;

@@ -5,28 +5,27 @@ use crate::restore::content::fill;
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
 use crate::restore::files::Files;
+use crate::restore::items::{Decision, DirNumber};
 use crate::restore::metadata::{Dresser, Subject};
 use crate::restore::options::{Action, RestoreCounts, RestoreMonitor, RestoreReport};
-use crate::restore::plan::{RestorePlan, is_counted};
+use crate::restore::plan::RestorePlan;
 use crate::restore::progress::Progress;
 use crate::restore::remove::{list_tree, make_way, remove_tree};
 use crate::restore::specials;
-use crate::restore::table::{Decision, DirNumber, Item, ItemNumber, Kind};
 use crate::restore::target::{Name, Target};
-use hashbrown::{HashMap, HashSet};
 use rustix::fs::FileType;
 use rustix::io::Errno;
-use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use tresor_repo::Repository;
+use tresor_repo::bits::Bits;
 use tresor_repo::handle::Right;
 use tresor_repo::index::Index;
 
 /// The outcome of a restore, and what there is to be verified.
 pub(crate) struct Executed {
     pub(crate) report: RestoreReport,
-    pub(crate) failed: HashSet<ItemNumber>,
+    pub(crate) failed: Bits,
 }
 
 /// One run over a plan.
@@ -39,7 +38,7 @@ impl RestorePlan {
     /// Carries the plan out, or with `dry_run` tells what it would do.
     ///
     /// # Errors
-    /// [`Error::Target`] if the target cannot be made; that the operation was cancelled.
+    /// [`Error::Target`] if the target cannot be made; those of temporary files; that the operation was cancelled.
     pub fn execute<R: Right>(
         &mut self,
         repo: &Repository<R>,
@@ -67,14 +66,11 @@ impl RestorePlan {
             let target = Target::create(&self.path).map_err(failed)?;
             run.carry_out(repo, index, &target)?;
         }
-        let counted = self.table.items.iter().filter(|item| is_counted(item));
-        let mut counts = counted.fold(RestoreCounts::default(), |mut counts, item| {
-            counts.total_files += 1;
-            // Sizes are what the snapshot says, and it may say anything.
-            counts.total_bytes = counts.total_bytes.saturating_add(item.size);
-            counts
-        });
-        counts.total_files += self.selected_dirs;
+        let mut counts = RestoreCounts {
+            total_files: self.total.0 + self.selected_dirs,
+            total_bytes: self.total.1,
+            ..RestoreCounts::default()
+        };
         let (problems, failed) = progress.finish(&mut counts);
         let report = RestoreReport { counts, problems: problems + self.problems };
         Ok(Executed { report, failed })
@@ -82,16 +78,6 @@ impl RestorePlan {
 }
 
 impl Run<'_> {
-    fn items(&self) -> impl Iterator<Item = &Item> {
-        self.plan.table.items.iter()
-    }
-
-    fn extra(&self) -> HashMap<DirNumber, Vec<&CString>> {
-        let mut extra: HashMap<_, Vec<_>> = HashMap::new();
-        self.plan.extra.iter().for_each(|(dir, name)| extra.entry(*dir).or_default().push(name));
-        extra
-    }
-
     fn carry_out<R: Right>(&self, repo: &Repository<R>, index: &Index, target: &Target) -> Result<()> {
         let table = &self.plan.table;
         let cancelled = || match repo.cancel().is_set() {
@@ -109,7 +95,8 @@ impl Run<'_> {
         let files = Files::new(self.plan, &dresser, self.progress);
         self.progress.bytes(self.plan.present_bytes);
         fill(self.plan, repo, index, target, &files)?;
-        for item in self.items() {
+        for item in table.items.iter() {
+            let item = &item?;
             cancelled()?;
             match item.decision {
                 Decision::Impossible => {}
@@ -117,14 +104,13 @@ impl Run<'_> {
                 Decision::Unchanged => {
                     specials::refresh(self.plan, &dresser, self.progress, &mut dirs, item);
                 }
-                _ if matches!(item.kind, Kind::File { .. }) => {}
+                _ if item.is_file() => {}
                 _ => specials::make(self.plan, &dresser, self.progress, &mut dirs, item),
             }
         }
-        let extra = self.extra();
         for number in (0..table.dirs.len()).rev().map(|number| number as DirNumber) {
             cancelled()?;
-            self.leave_dir(&mut dirs, &dresser, number, extra.get(&number));
+            self.leave_dir(&mut dirs, &dresser, number);
         }
         Ok(())
     }
@@ -154,32 +140,28 @@ impl Run<'_> {
     }
 
     /// Removes what should not be in a directory, then gives it its metadata.
-    fn leave_dir(
-        &self,
-        dirs: &mut OpenDirs<'_>,
-        dresser: &Dresser<'_>,
-        number: DirNumber,
-        extra: Option<&Vec<&CString>>,
-    ) {
+    fn leave_dir(&self, dirs: &mut OpenDirs<'_>, dresser: &Dresser<'_>, number: DirNumber) {
         let table = &self.plan.table;
-        self.remove_extra(dirs, number, extra, false);
-        let Some(metadata) = &table.dirs[number as usize].metadata else { return };
-        let opened = dirs.get(table, number).map_err(Failure::step("open the directory"));
-        match opened.and_then(|dir| dresser.dress(Subject::Open(dir.as_fd()), metadata)) {
-            Ok(()) => self.progress.dir(number),
+        self.remove_extra(dirs, number, false);
+        let dressed = table.dir_metadata(number).and_then(|metadata| {
+            let Some(metadata) = metadata else { return Ok(false) };
+            let dir = dirs.get(table, number).map_err(Failure::step("open the directory"))?;
+            dresser.dress(Subject::Open(dir.as_fd()), &metadata).map(|()| true)
+        });
+        match dressed {
+            Ok(true) => self.progress.dir(number),
+            Ok(false) => {}
             Err(failure) => self.progress.dir_problem(number, failure),
         }
     }
 
-    fn remove_extra(
-        &self,
-        dirs: &mut OpenDirs<'_>,
-        number: DirNumber,
-        extra: Option<&Vec<&CString>>,
-        pretend: bool,
-    ) {
-        let Some(extra) = extra else { return };
+    fn remove_extra(&self, dirs: &mut OpenDirs<'_>, number: DirNumber, pretend: bool) {
         let table = &self.plan.table;
+        let extra = match self.plan.extra.names(number) {
+            Ok(extra) if extra.is_empty() => return,
+            Ok(extra) => extra,
+            Err(failure) => return self.progress.dir_problem(number, failure),
+        };
         let mut above = self.plan.path.as_os_str().as_bytes().to_vec();
         let below = table.dir_path(number);
         if below != b"/" {
@@ -191,7 +173,7 @@ impl Run<'_> {
         let told = &mut |path: &[u8]| {
             self.progress.done(Action::Deleted, &[&above, path].concat(), None);
         };
-        for name in extra {
+        for name in &extra {
             let dir = dirs.get(table, number).map_err(Failure::step("open the directory"));
             let removed = dir.and_then(|dir| match Name::new(name) {
                 Some(name) if pretend => list_tree(&dir, name, told),
@@ -207,7 +189,8 @@ impl Run<'_> {
     /// Tells what would be done.
     fn pretend(&self) -> Result<()> {
         let failed = |source| Error::Target { path: self.plan.path.clone(), source };
-        for item in self.items() {
+        for item in self.plan.table.items.iter() {
+            let item = &item?;
             let action = match item.decision {
                 Decision::Create | Decision::Replace => Action::Restored,
                 Decision::Update => Action::Updated,
@@ -219,7 +202,6 @@ impl Run<'_> {
             }
             self.progress.item(action, item);
         }
-        let extra = self.extra();
         let target = match Target::open(&self.plan.path) {
             Ok(target) => Some(target),
             Err(Errno::NOENT) => None,
@@ -228,7 +210,7 @@ impl Run<'_> {
         let mut dirs = target.as_ref().map(OpenDirs::new);
         for number in (0..self.plan.table.dirs.len()).rev().map(|number| number as DirNumber) {
             if let Some(dirs) = &mut dirs {
-                self.remove_extra(dirs, number, extra.get(&number), true);
+                self.remove_extra(dirs, number, true);
             }
             if number != 0 {
                 self.progress.dir(number);

@@ -1,14 +1,15 @@
 //! Makes, fills and finishes the regular files of a restore; several workers may fill one file.
 
+use crate::restore::details::Details;
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
+use crate::restore::items::{Decision, Item, ItemNumber};
 use crate::restore::metadata::{Dresser, Subject};
 use crate::restore::options::Action;
 use crate::restore::plan::RestorePlan;
 use crate::restore::progress::Progress;
 use crate::restore::remove::make_way;
 use crate::restore::sparse::write_around_zeros;
-use crate::restore::table::{Decision, Item, ItemNumber};
 use crate::restore::target::{Dir, Name};
 use hashbrown::HashMap;
 use rustix::fs::{FallocateFlags, FileType, Mode, Stat, chmod, fallocate, fstat, ftruncate};
@@ -27,8 +28,8 @@ pub(crate) struct Files<'a> {
     plan: &'a RestorePlan,
     dresser: &'a Dresser<'a>,
     progress: &'a Progress<'a>,
-    /// Files that want several blobs.
-    parts: HashMap<ItemNumber, Mutex<Part>>,
+    /// Files that want several blobs, from the first to the last one.
+    parts: Mutex<HashMap<ItemNumber, Arc<Mutex<Part>>>>,
     /// Those of them that are open, in the order in which they were opened.
     open: Mutex<VecDeque<ItemNumber>>,
 }
@@ -45,54 +46,71 @@ struct Part {
 
 impl<'a> Files<'a> {
     pub(crate) fn new(plan: &'a RestorePlan, dresser: &'a Dresser<'a>, progress: &'a Progress<'a>) -> Self {
-        let part = |missing| Mutex::new(Part { missing, file: None, identity: None, failed: false });
-        let parts = plan.parts.iter().map(|(item, missing)| (*item, part(*missing))).collect();
-        Files { plan, dresser, progress, parts, open: Mutex::default() }
+        Files { plan, dresser, progress, parts: Mutex::default(), open: Mutex::default() }
+    }
+
+    /// What is known of a file that wants several blobs; nothing of others.
+    fn part(&self, item: &Item) -> Option<Arc<Mutex<Part>>> {
+        let part = || Part { missing: item.wanted, file: None, identity: None, failed: false };
+        (item.wanted > 1).then(|| {
+            let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(parts.entry(item.number).or_insert_with(|| Arc::new(Mutex::new(part()))))
+        })
     }
 
     /// Writes a blob of a file; with its last one the file is finished.
     pub(crate) fn write(&self, dirs: &mut OpenDirs<'_>, number: ItemNumber, offset: u64, bytes: &[u8]) {
-        let item = self.item(number);
-        if let Some(part) = self.parts.get(&number) {
+        let Some(item) = &self.item(number) else { return };
+        if let Some(part) = self.part(item) {
             let written =
-                self.open_part(dirs, number, part).and_then(|file| self.put(item, &file, offset, bytes));
-            return self.arrived(dirs, number, part, written);
+                self.open_part(dirs, item, &part).and_then(|file| self.put(item, &file, offset, bytes));
+            return self.arrived(dirs, item, &part, written);
         }
-        let finished = self.first_open(dirs, item).and_then(|(file, dir)| {
+        let finished = self.first_open(dirs, item).and_then(|(file, dir, details)| {
             self.put(item, &file, offset, bytes)?;
-            self.finish(number, item, &file, &dir)
+            self.finish(item, &file, &dir, &details)
         });
-        self.judge(number, finished);
+        self.judge(item, finished);
     }
 
     /// Notes that a blob of a file cannot be had.
     pub(crate) fn miss(&self, dirs: &mut OpenDirs<'_>, number: ItemNumber, failure: Failure) {
-        match self.parts.get(&number) {
-            Some(part) => self.arrived(dirs, number, part, Err(failure)),
-            None => self.judge(number, Err(failure)),
+        let Some(item) = &self.item(number) else { return };
+        match self.part(item) {
+            Some(part) => self.arrived(dirs, item, &part, Err(failure)),
+            None => self.judge(item, Err(failure)),
         }
     }
 
     /// Makes a file for which no blob is wanted: an empty one, or one of which only the size is wrong.
     pub(crate) fn write_bare(&self, dirs: &mut OpenDirs<'_>, number: ItemNumber) {
-        let item = self.item(number);
-        let finished = self.first_open(dirs, item).and_then(|(file, dir)| {
+        let Some(item) = &self.item(number) else { return };
+        let finished = self.first_open(dirs, item).and_then(|(file, dir, details)| {
             self.resize(item, &file)?;
-            self.finish(number, item, &file, &dir)
+            self.finish(item, &file, &dir, &details)
         });
-        self.judge(number, finished);
+        self.judge(item, finished);
     }
 
-    fn item(&self, number: ItemNumber) -> &'a Item {
-        &self.plan.table.items[number as usize]
+    /// The item; none, and the file has failed, if a temporary file cannot be read.
+    fn item(&self, number: ItemNumber) -> Option<Item> {
+        match self.plan.table.items.get(number) {
+            Ok(item) => Some(item),
+            Err(failure) => {
+                if self.progress.fail(number) {
+                    self.progress.problem(b"?", "restore", failure);
+                }
+                None
+            }
+        }
     }
 
     /// Tells of a file's first failure.
-    fn judge(&self, number: ItemNumber, outcome: Result<(), Failure>) {
+    fn judge(&self, item: &Item, outcome: Result<(), Failure>) {
         if let Err(failure) = outcome
-            && self.progress.fail(number)
+            && self.progress.fail(item.number)
         {
-            self.progress.item_problem(self.item(number), failure);
+            self.progress.item_problem(item, failure);
         }
     }
 
@@ -116,19 +134,19 @@ impl<'a> Files<'a> {
         ftruncate(file, item.size).map_err(Failure::step("set the size"))
     }
 
-    fn finish(&self, number: ItemNumber, item: &Item, file: &File, dir: &Dir) -> Result<(), Failure> {
-        if self.plan.odd.contains(&number) {
+    fn finish(&self, item: &Item, file: &File, dir: &Dir, details: &Details) -> Result<(), Failure> {
+        if item.odd {
             self.resize(item, file)?;
         }
         let updated = item.decision == Decision::Update;
         let subject = Subject::Open(file.as_fd());
-        let details = self.plan.table.details(item)?;
         let metadata = &details.metadata;
         let dressed = match updated || dir.hands_down_acl() {
             true => self.dresser.dress(subject, metadata),
             false => self.dresser.dress_new(subject, metadata),
         };
-        self.progress.item(if updated { Action::Updated } else { Action::Restored }, item);
+        let action = if updated { Action::Updated } else { Action::Restored };
+        self.progress.file(action, item, details.name());
         // The content is right all the same, so the file has not failed.
         if let Err(failure) = dressed {
             self.progress.item_problem(item, failure);
@@ -137,7 +155,7 @@ impl<'a> Files<'a> {
     }
 
     /// Opens or makes a file for the first time.
-    fn first_open(&self, dirs: &mut OpenDirs<'_>, item: &Item) -> Result<(File, Arc<Dir>), Failure> {
+    fn first_open(&self, dirs: &mut OpenDirs<'_>, item: &Item) -> Result<(File, Arc<Dir>, Details), Failure> {
         let table = &self.plan.table;
         let dir = dirs.get(table, item.dir).map_err(Failure::step("open the directory"))?;
         let details = table.details(item)?;
@@ -155,17 +173,16 @@ impl<'a> Files<'a> {
                 file
             }
         };
-        Ok((file, dir))
+        Ok((file, dir, details))
     }
 
     /// The open file; it is made when its first blob comes, and opened again after it was put aside.
     fn open_part(
         &self,
         dirs: &mut OpenDirs<'_>,
-        number: ItemNumber,
+        item: &Item,
         part: &Mutex<Part>,
     ) -> Result<Arc<File>, Failure> {
-        let item = self.item(number);
         let mut part = lock(part);
         if part.failed {
             return Err(Failure::Displaced);
@@ -174,8 +191,8 @@ impl<'a> Files<'a> {
             return Ok(Arc::clone(file));
         }
         let opened = match part.identity {
-            None => self.first_open(dirs, item).and_then(|(file, _)| {
-                self.reserve(number, item, &file)?;
+            None => self.first_open(dirs, item).and_then(|(file, ..)| {
+                self.reserve(item, &file)?;
                 Ok(file)
             }),
             Some(identity) => self.open_again(dirs, item, identity),
@@ -188,14 +205,14 @@ impl<'a> Files<'a> {
         part.identity = Some(identity);
         part.file = Some(Arc::clone(&file));
         drop(part);
-        self.put_aside_others(number);
+        self.put_aside_others(item.number);
         Ok(file)
     }
 
     /// Reserves the space of a new file, so that it lies together and a full disk shows at once.
-    fn reserve(&self, number: ItemNumber, item: &Item, file: &File) -> Result<(), Failure> {
+    fn reserve(&self, item: &Item, file: &File) -> Result<(), Failure> {
         let is_new = item.decision != Decision::Update;
-        if !is_new || self.is_sparse(item) || self.plan.odd.contains(&number) {
+        if !is_new || self.is_sparse(item) || item.odd {
             return Ok(());
         }
         match fallocate(file, FallocateFlags::empty(), 0, item.size) {
@@ -225,8 +242,11 @@ impl<'a> Files<'a> {
         open.push_back(number);
         let oldest = if open.len() > OPEN_AT_ONCE { open.pop_front() } else { None };
         drop(open);
-        if let Some(part) = oldest.and_then(|oldest| self.parts.get(&oldest)) {
-            lock(part).file = None;
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let part = oldest.and_then(|oldest| parts.get(&oldest).cloned());
+        drop(parts);
+        if let Some(part) = part {
+            lock(&part).file = None;
         }
     }
 
@@ -234,7 +254,7 @@ impl<'a> Files<'a> {
     fn arrived(
         &self,
         dirs: &mut OpenDirs<'_>,
-        number: ItemNumber,
+        item: &Item,
         part: &Mutex<Part>,
         outcome: Result<(), Failure>,
     ) {
@@ -244,23 +264,23 @@ impl<'a> Files<'a> {
             part.failed |= outcome.is_err();
             (part.missing == 0, part.failed)
         };
-        self.judge(number, outcome);
+        self.judge(item, outcome);
         if !is_last {
             return;
         }
-        self.judge(number, self.finish_part(dirs, number, part, failed));
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| *open != number);
+        self.judge(item, self.finish_part(dirs, item, part, failed));
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| *open != item.number);
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(&item.number);
         lock(part).file = None;
     }
 
     fn finish_part(
         &self,
         dirs: &mut OpenDirs<'_>,
-        number: ItemNumber,
+        item: &Item,
         part: &Mutex<Part>,
         failed: bool,
     ) -> Result<(), Failure> {
-        let item = self.item(number);
         if failed {
             if let Some(file) = &lock(part).file {
                 let metadata = self.plan.table.details(item)?.metadata;
@@ -268,9 +288,9 @@ impl<'a> Files<'a> {
             }
             return Ok(());
         }
-        let file = self.open_part(dirs, number, part)?;
+        let file = self.open_part(dirs, item, part)?;
         let dir = dirs.get(&self.plan.table, item.dir).map_err(Failure::step("open the directory"))?;
-        self.finish(number, item, &file, &dir)
+        self.finish(item, &file, &dir, &self.plan.table.details(item)?)
     }
 }
 

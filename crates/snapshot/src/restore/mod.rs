@@ -4,11 +4,19 @@
 //! pack. [`RestorePlan::execute`] makes directories, brings blobs from their packs into files (`content`,
 //! `files`), makes links and special files (`specials`), removes what is not in the snapshot, and gives
 //! directories their metadata, deepest first. Every change goes through `target`, which leads nowhere else.
+//!
+//! However many files there are, they cost no memory: what is known of each (`items`, `details`, `wants`, `links`)
+//! lies in scratch files from some size on (`aside`), and sets of them are bits.
 
 mod options;
 mod target;
 mod failure;
+mod aside;
 mod details;
+mod items;
+mod by_number;
+mod links;
+mod extra;
 mod table;
 mod owners;
 mod parallel;
@@ -18,6 +26,7 @@ mod remove;
 mod sparse;
 mod collect;
 mod decide;
+mod wants;
 mod plan;
 mod progress;
 mod files;

@@ -1,20 +1,24 @@
 //! The plan of a restore: what will be made, changed, left alone and removed.
 
 use crate::error::{Error, Result};
+use crate::restore::aside::Room;
 use crate::restore::collect::Collector;
-use crate::restore::decide::{Decider, Matches};
+use crate::restore::decide::{Decided, Decider};
+use crate::restore::extra::Extra;
 use crate::restore::failure::Failure;
+use crate::restore::items::{Decision, Item, Items};
 use crate::restore::options::{RestoreMonitor, RestoreOptions};
-use crate::restore::table::{Decision, DirNumber, Item, ItemNumber, Kind, Table, content_range};
+use crate::restore::table::Table;
 use crate::restore::target::Target;
+use crate::restore::wants::{Collected, Want, Wants};
 use crate::walk;
-use hashbrown::{HashMap, HashSet};
-use std::ffi::CString;
+use hashbrown::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use tresor_repo::bits::Bits;
 use tresor_repo::handle::Right;
 use tresor_repo::index::{Index, Place};
+use tresor_repo::scratch::Window;
 use tresor_repo::{BlobHandle, BlobId, BlobKind, PackId, Repository};
 
 /// What a restore will do; [`execute`](RestorePlan::execute) does it.
@@ -22,42 +26,21 @@ pub struct RestorePlan {
     pub(crate) path: PathBuf,
     pub(crate) options: RestoreOptions,
     pub(crate) table: Table,
-    pub(crate) extra: Vec<(DirNumber, CString)>,
-    /// For files to be updated: which of their blobs are in place already.
-    pub(crate) matches: Matches,
+    pub(crate) extra: Extra,
     /// In the order of their first use.
     pub(crate) packs: Vec<PackId>,
-    /// Sorted by pack and place in the pack.
-    pub(crate) wants: Vec<Want>,
+    pub(crate) wants: Wants,
     /// Files to be written for which no blob is wanted.
-    pub(crate) bare: Vec<ItemNumber>,
-    /// How many blobs are wanted for each file, where it is more than one.
-    pub(crate) parts: HashMap<ItemNumber, u32>,
-    /// Files whose blobs are together not as long as the file shall be.
-    pub(crate) odd: HashSet<ItemNumber>,
+    pub(crate) bare: Bits,
+    /// Items, and bytes of files, that are part of the total; directories come on top.
+    pub(crate) total: (u64, u64),
     pub(crate) problems: u64,
     /// Bytes of files to be updated that are in place already.
     pub(crate) present_bytes: u64,
     /// Files that the execution could not make as they should be.
-    pub(crate) failed: HashSet<ItemNumber>,
+    pub(crate) failed: Bits,
     /// Selected directories: they are part of the total.
     pub(crate) selected_dirs: u64,
-}
-
-/// A blob that a file wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Want {
-    /// Which pack, by its place in [`RestorePlan::packs`].
-    pub(crate) pack: u32,
-    /// Where in the pack, and how long there.
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-    pub(crate) uncompressed_length: u32,
-    /// Which file, and where in it.
-    pub(crate) item: ItemNumber,
-    pub(crate) file_offset: u64,
-    /// Which blob, by its place in the table.
-    pub(crate) blob: u32,
 }
 
 /// Plans to restore the tree `root` to the folder `target`. Reads the disk and changes nothing.
@@ -80,50 +63,124 @@ pub fn plan<R: Right>(
         Err(rustix::io::Errno::NOENT) => None,
         Err(errno) => return Err(failed(errno.into())),
     };
-    let mut collector = Collector::new(
-        on_disk.as_ref(),
-        options,
-        monitor,
-        (&repo.options().temporary_folder, repo.options().longest_in_memory()),
-    );
+    let repo_options = repo.options();
+    let room = Room { folder: &repo_options.temporary_folder, longest: repo_options.longest_in_memory() };
+    let mut collector = Collector::new(on_disk.as_ref(), options, monitor, room);
     walk::walk(repo, index, root, &mut collector)?;
-    let collected = collector.finish();
+    let collected = collector.finish()?;
     let mut table = collected.table;
+    // Only of what is on disk something can be in place.
+    let blobs = if on_disk.is_some() { table.blob_count() } else { 0 };
     let decider = Decider {
         index,
         overwrite: options.overwrite,
         monitor,
         cancel: repo.cancel(),
         problems: AtomicU64::new(collected.problems),
-        matches: Mutex::default(),
+        matches: Bits::new(blobs),
+        room,
     };
-    decider.decide(on_disk.as_ref(), &mut table)?;
-    let counted = table.items.iter().filter(|item| is_counted(item));
-    counted.for_each(|item| monitor.planned(1, item.size));
-    let mut plan = RestorePlan {
+    let decided = decider.decide(on_disk.as_ref(), &table, collected.firsts)?;
+    let settling = Settling::new(&table, index, &decider.matches, room);
+    let Settling { items, packs, wants, bare, total, present_bytes, .. } = settling.run(decided, monitor)?;
+    table.items = items;
+    Ok(RestorePlan {
         path: std::path::absolute(target).map_err(failed)?,
         options: options.clone(),
+        failed: Bits::new(table.items.len().into()),
         table,
         extra: collected.extra,
-        matches: decider.matches.into_inner().unwrap_or_else(PoisonError::into_inner),
-        packs: Vec::new(),
-        wants: Vec::new(),
-        bare: Vec::new(),
-        parts: HashMap::new(),
-        odd: HashSet::new(),
-        failed: HashSet::new(),
-        present_bytes: 0,
+        packs,
+        wants: wants.finish()?,
+        bare,
+        total,
         problems: decider.problems.into_inner(),
+        present_bytes,
         selected_dirs: collected.selected_dirs,
-    };
-    plan.collect_wants(index)?;
-    Ok(plan)
+    })
 }
 
-/// Files that need not be written are not part of the total; all else is, as restic has it.
-pub(crate) fn is_counted(item: &Item) -> bool {
-    let is_file = matches!(item.kind, Kind::File { .. });
-    !(is_file && matches!(item.decision, Decision::Unchanged | Decision::Skip))
+/// What follows from the decisions.
+struct Settling<'a> {
+    table: &'a Table,
+    index: &'a Index,
+    /// Which of all blobs are in their place already.
+    matches: &'a Bits,
+    /// The items as they were decided.
+    items: Items,
+    packs: Vec<PackId>,
+    pack_numbers: HashMap<PackId, u32>,
+    wants: Collected,
+    bare: Bits,
+    total: (u64, u64),
+    present_bytes: u64,
+}
+
+impl<'a> Settling<'a> {
+    fn new(table: &'a Table, index: &'a Index, matches: &'a Bits, room: Room<'_>) -> Self {
+        Settling {
+            table,
+            index,
+            matches,
+            items: Items::new(room),
+            packs: Vec::new(),
+            pack_numbers: HashMap::new(),
+            wants: Collected::new(room),
+            bare: Bits::new(table.items.len().into()),
+            total: (0, 0),
+            present_bytes: 0,
+        }
+    }
+
+    fn run(mut self, mut decided: Decided, monitor: &dyn RestoreMonitor) -> Result<Self> {
+        let mut window = Window::default();
+        for item in self.table.items.iter() {
+            let mut item = decided.of(item?)?;
+            if item.is_counted() {
+                monitor.planned(1, item.size);
+                // Sizes are what the snapshot says, and it may say anything.
+                self.total = (self.total.0 + 1, self.total.1.saturating_add(item.size));
+            }
+            if item.is_written() {
+                let content = self.table.content_through(&mut window, &item).map_err(lost)?;
+                self.want(&mut item, &content)?;
+            }
+            self.items.push(&item)?;
+        }
+        Ok(self)
+    }
+
+    /// Notes which blobs of a file are wanted.
+    fn want(&mut self, item: &mut Item, content: &[BlobId]) -> Result<()> {
+        let mut file_offset = 0;
+        for (blob, id) in item.content().zip(content) {
+            let Some(found) = self.index.find(BlobKind::Data, id)? else { break };
+            if item.decision == Decision::Update && self.matches.contains(blob.into()) {
+                self.present_bytes += u64::from(found.plain_length());
+            } else {
+                let pack = *self.pack_numbers.entry(found.pack).or_insert_with(|| {
+                    self.packs.push(found.pack);
+                    self.packs.len() as u32 - 1
+                });
+                self.wants.push(&Want {
+                    pack,
+                    offset: found.offset,
+                    length: found.length,
+                    uncompressed_length: found.uncompressed_length,
+                    item: item.number,
+                    file_offset,
+                    blob,
+                })?;
+                item.wanted += 1;
+            }
+            file_offset += u64::from(found.plain_length());
+        }
+        item.odd = file_offset != item.size;
+        if item.wanted == 0 {
+            self.bare.insert(item.number.into());
+        }
+        Ok(())
+    }
 }
 
 fn lost(failure: Failure) -> Error {
@@ -131,56 +188,6 @@ fn lost(failure: Failure) -> Error {
 }
 
 impl RestorePlan {
-    fn collect_wants(&mut self, index: &Index) -> Result<()> {
-        let mut pack_numbers = HashMap::new();
-        for (number, item) in self.table.items.iter().enumerate() {
-            let is_written = matches!(item.decision, Decision::Create | Decision::Replace | Decision::Update);
-            if !is_written || !matches!(item.kind, Kind::File { .. }) {
-                continue;
-            }
-            let number = number as ItemNumber;
-            let matches = self.matches.get(&number);
-            let before = self.wants.len();
-            let mut file_offset = 0;
-            let content = self.table.content(item).map_err(lost)?;
-            for ((place, blob), id) in content_range(item).enumerate().zip(&content) {
-                let found = index.find(BlobKind::Data, id)?;
-                let Some(found) = found else { break };
-                let is_there = matches.is_some_and(|matches| matches[place]);
-                if !is_there {
-                    let pack = *pack_numbers.entry(found.pack).or_insert_with(|| {
-                        self.packs.push(found.pack);
-                        self.packs.len() as u32 - 1
-                    });
-                    self.wants.push(Want {
-                        pack,
-                        offset: found.offset,
-                        length: found.length,
-                        uncompressed_length: found.uncompressed_length,
-                        item: number,
-                        file_offset,
-                        blob: blob as u32,
-                    });
-                } else {
-                    self.present_bytes += u64::from(found.plain_length());
-                }
-                file_offset += u64::from(found.plain_length());
-            }
-            if file_offset != item.size {
-                self.odd.insert(number);
-            }
-            match self.wants.len() - before {
-                0 => self.bare.push(number),
-                1 => {}
-                more => {
-                    self.parts.insert(number, more as u32);
-                }
-            }
-        }
-        self.wants.sort_unstable();
-        Ok(())
-    }
-
     /// The blob of a want, and where it lies.
     pub(crate) fn place(&self, want: &Want) -> Result<Option<(BlobHandle, Place)>, Failure> {
         let place = Place {

@@ -1,12 +1,13 @@
 //! Counts what a restore does, and tells the monitor.
 
+use crate::restore::items::{DirNumber, Item, ItemNumber};
 use crate::restore::options::{Action, RestoreCounts, RestoreMonitor};
-use crate::restore::table::{DirNumber, Item, ItemNumber, Kind, Table};
-use hashbrown::HashSet;
+use crate::restore::table::Table;
+use crate::restore::target::Name;
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use tresor_repo::Problem;
+use tresor_repo::bits::Bits;
 
 /// What was done so far; shared by all workers.
 pub(crate) struct Progress<'a> {
@@ -19,7 +20,7 @@ pub(crate) struct Progress<'a> {
     bytes_skipped: AtomicU64,
     problems: AtomicU64,
     /// Files whose content is not what it should be.
-    failed: Mutex<HashSet<ItemNumber>>,
+    failed: Bits,
 }
 
 impl<'a> Progress<'a> {
@@ -33,13 +34,17 @@ impl<'a> Progress<'a> {
             bytes_restored: AtomicU64::new(0),
             bytes_skipped: AtomicU64::new(0),
             problems: AtomicU64::new(0),
-            failed: Mutex::default(),
+            failed: Bits::new(table.items.len().into()),
         }
     }
 
     pub(crate) fn item(&self, action: Action, item: &Item) {
-        let is_file = matches!(item.kind, Kind::File { .. });
-        self.done(action, &self.table.item_path(item), is_file.then_some(item.size));
+        self.done(action, &self.table.item_path(item), item.is_file().then_some(item.size));
+    }
+
+    /// The same of a file whose name is at hand.
+    pub(crate) fn file(&self, action: Action, item: &Item, name: Name<'_>) {
+        self.done(action, &self.table.path_in(item.dir, name.bytes()), Some(item.size));
     }
 
     pub(crate) fn dir(&self, dir: DirNumber) {
@@ -85,16 +90,16 @@ impl<'a> Progress<'a> {
 
     /// Notes that a file's content is damaged; answers whether that is new.
     pub(crate) fn fail(&self, item: ItemNumber) -> bool {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).insert(item)
+        self.failed.insert(item.into())
     }
 
     /// Adds what was counted to `counts`; returns the problems, and the files that failed.
-    pub(crate) fn finish(self, counts: &mut RestoreCounts) -> (u64, HashSet<ItemNumber>) {
+    pub(crate) fn finish(self, counts: &mut RestoreCounts) -> (u64, Bits) {
         counts.files_restored += self.restored.into_inner();
         counts.files_skipped += self.skipped.into_inner();
         counts.files_deleted += self.deleted.into_inner();
         counts.bytes_restored += self.bytes_restored.into_inner();
         counts.bytes_skipped += self.bytes_skipped.into_inner();
-        (self.problems.into_inner(), self.failed.into_inner().unwrap_or_else(PoisonError::into_inner))
+        (self.problems.into_inner(), self.failed)
     }
 }

@@ -3,12 +3,12 @@
 
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
+use crate::restore::items::{Decision, Item, Kind};
 use crate::restore::metadata::{Dresser, Subject};
 use crate::restore::options::Action;
 use crate::restore::plan::RestorePlan;
 use crate::restore::progress::Progress;
 use crate::restore::remove::make_way;
-use crate::restore::table::{Decision, Item, Kind};
 use crate::restore::target::{Dir, Name};
 use rustix::fs::FileType;
 
@@ -64,9 +64,9 @@ fn create(plan: &RestorePlan, dirs: &mut OpenDirs<'_>, item: &Item) -> Result<st
     }
     match item.kind {
         Kind::HardLink(first) => {
-            let first = &table.items[first as usize];
+            let first = table.items.get(first)?;
             let from = dirs.get(table, first.dir).map_err(Failure::step("open the directory"))?;
-            link(&from, table.details(first)?.name(), &dir, name)?;
+            link(&from, table.details(&first)?.name(), &dir, name)?;
         }
         Kind::Symlink => {
             dir.symlink(&details.link_target, name).map_err(Failure::step("make the link"))?;

@@ -1,25 +1,22 @@
 //! Everything to be restored, in compact form: one plan may hold millions of files.
 
 use crate::error::{Error, Result};
-use crate::restore::details::{Aside, Details, Metadata};
+use crate::restore::aside::{Aside, Room};
+use crate::restore::details::{Details, Metadata};
 use crate::restore::failure::Failure;
+use crate::restore::items::{Decision, DirNumber, Item, ItemNumber, Items, Kind};
 use crate::restore::target::{Name, TargetPath};
 use std::ffi::CStr;
-use std::ops::Range;
-use std::path::Path;
+use std::sync::Arc;
 use tresor_repo::BlobId;
-
-/// A directory's place in the table; its parent stands before it, the target at 0.
-pub(crate) type DirNumber = u32;
-/// An item's place in the table; items stand in stored order.
-pub(crate) type ItemNumber = u32;
+use tresor_repo::scratch::Window;
 
 /// The directories and items to be restored.
 pub(crate) struct Table {
     /// Names of directories, each with a final NUL.
     text: Vec<u8>,
     pub(crate) dirs: Vec<DirEntry>,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Items,
     /// The contents of all files, one after the other.
     blobs: Aside,
     blob_count: usize,
@@ -29,83 +26,45 @@ pub(crate) struct Table {
 
 /// Text in the table: where it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Text(u64);
+pub(crate) struct Text(u32);
 
 /// A directory to be made, or to be gone through.
 pub(crate) struct DirEntry {
     pub(crate) parent: DirNumber,
     pub(crate) name: Text,
-    /// Nothing for the target itself, whose metadata is the user's.
-    pub(crate) metadata: Option<Metadata>,
+    /// Where its metadata begin, and how long they are; of the target itself, whose metadata are the user's, nothing.
+    details: (u64, u32),
     /// Whether the disk had a directory there when the plan was made.
     pub(crate) exists: bool,
 }
 
-/// Anything but a directory.
-pub(crate) struct Item {
-    pub(crate) dir: DirNumber,
-    /// Where its details begin, and how long they are.
-    details: (u64, u32),
-    pub(crate) kind: Kind,
-    pub(crate) decision: Decision,
-    /// The size that the file shall have; 0 for others.
-    pub(crate) size: u64,
-}
-
-/// What an item is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A regular file; where its blobs stand in the table.
-    File {
-        first: u32,
-        count: u32,
-    },
-    /// Another name of an earlier file.
-    HardLink(ItemNumber),
-    Symlink,
-    Fifo,
-    Block(u64),
-    Character(u64),
-}
-
-/// What to do with an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// Make it; nothing was there.
-    Create,
-    /// Make it in place of what is there.
-    Replace,
-    /// Write to the file that is there.
-    Update,
-    /// The content is right; the metadata may not be.
-    Unchanged,
-    /// Leave it as it is.
-    Skip,
-    /// It cannot be restored, and a problem says why.
-    Impossible,
-}
-
 impl Table {
-    /// A table that holds the target alone; what takes more than `longest` bytes goes to a file in `folder`.
-    pub(crate) fn new(target_exists: bool, folder: &Path, longest: u64) -> Self {
-        let aside = || Aside::new(folder.to_owned(), longest);
-        let (blobs, details, buffer) = (aside(), aside(), Vec::new());
-        let (text, dirs, items) = (Vec::new(), Vec::new(), Vec::new());
-        let mut table = Table { text, dirs, items, blobs, blob_count: 0, details, buffer };
-        let name = table.push_text(c"");
-        table.dirs.push(DirEntry { parent: 0, name, metadata: None, exists: target_exists });
-        table
+    /// A table that holds the target alone.
+    pub(crate) fn new(target_exists: bool, room: Room<'_>) -> Self {
+        let target = DirEntry { parent: 0, name: Text(0), details: (0, 0), exists: target_exists };
+        Table {
+            text: c"".to_bytes_with_nul().to_vec(),
+            dirs: vec![target],
+            items: Items::new(room),
+            blobs: Aside::new(room),
+            blob_count: 0,
+            details: Aside::new(room),
+            buffer: Vec::new(),
+        }
     }
 
-    pub(crate) fn push_text(&mut self, text: &CStr) -> Text {
-        let place = Text(self.text.len() as u64);
-        self.text.extend_from_slice(text.to_bytes_with_nul());
-        place
-    }
-
-    pub(crate) fn push_dir(&mut self, dir: DirEntry) -> Result<DirNumber> {
+    /// Adds a directory that is not on disk, as far as is known.
+    pub(crate) fn push_dir(
+        &mut self,
+        parent: DirNumber,
+        name: &CStr,
+        metadata: &Metadata,
+    ) -> Result<DirNumber> {
         let number = number(self.dirs.len())?;
-        self.dirs.push(dir);
+        let place = Text(self::number(self.text.len())?);
+        self.text.extend_from_slice(name.to_bytes_with_nul());
+        let details = self.push_details(c"", c"", metadata)?;
+        self.dirs.push(DirEntry { parent, name: place, details, exists: false });
         Ok(number)
     }
 
@@ -118,12 +77,15 @@ impl Table {
         metadata: &Metadata,
         size: u64,
     ) -> Result<ItemNumber> {
-        let place = number(self.items.len())?;
+        let details = self.push_details(name, link_target, metadata)?;
+        let decision = Decision::Create;
+        self.items.push(&Item { number: 0, dir, details, kind, decision, size, wanted: 0, odd: false })
+    }
+
+    fn push_details(&mut self, name: &CStr, link_target: &CStr, metadata: &Metadata) -> Result<(u64, u32)> {
         self.buffer.clear();
         Details::write(name, link_target, metadata, &mut self.buffer);
-        let details = (self.details.append(&self.buffer)?, number(self.buffer.len())?);
-        self.items.push(Item { dir, details, kind, decision: Decision::Create, size });
-        Ok(place)
+        Ok((self.details.append(&self.buffer)?, number(self.buffer.len())?))
     }
 
     pub(crate) fn push_blobs(&mut self, blobs: &[BlobId]) -> Result<Kind> {
@@ -136,8 +98,13 @@ impl Table {
         Ok(Kind::File { first, count: number(blobs.len())? })
     }
 
+    /// How many blobs all files have, each counted as often as it is there.
+    pub(crate) fn blob_count(&self) -> u64 {
+        self.blob_count as u64
+    }
+
     pub(crate) fn text(&self, text: Text) -> &CStr {
-        let rest = usize::try_from(text.0).ok().and_then(|start| self.text.get(start..));
+        let rest = self.text.get(text.0 as usize..);
         let text = rest.and_then(|rest| CStr::from_bytes_until_nul(rest).ok());
         text.expect("every text of the table is in it, with its final NUL")
     }
@@ -148,18 +115,36 @@ impl Table {
 
     /// Name and metadata of an item.
     pub(crate) fn details(&self, item: &Item) -> Result<Details, Failure> {
-        self.details.read(item.details.0, item.details.1 as usize, Details::read)
+        self.read_details(item.details)
+    }
+
+    /// The metadata of a directory; none for the target.
+    pub(crate) fn dir_metadata(&self, dir: DirNumber) -> Result<Option<Metadata>, Failure> {
+        match self.dirs[dir as usize].details {
+            (_, 0) => Ok(None),
+            place => Ok(Some(self.read_details(place)?.metadata)),
+        }
+    }
+
+    fn read_details(&self, (start, length): (u64, u32)) -> Result<Details, Failure> {
+        self.details.read(start, length as usize, Details::read).map_err(lost)
     }
 
     /// The blobs of a file; none of anything else.
     pub(crate) fn content(&self, item: &Item) -> Result<Vec<BlobId>, Failure> {
-        let range = content_range(item);
-        self.blobs.ids(range.start as u64, range.len())
+        self.content_through(&mut Window::of_one(), item)
+    }
+
+    /// The same by way of `window`, for who asks in the order of the items.
+    pub(crate) fn content_through(&self, window: &mut Window, item: &Item) -> Result<Vec<BlobId>, Failure> {
+        let range = item.content();
+        self.blobs.ids(window, range.start.into(), range.len()).map_err(lost)
     }
 
     /// One of all blobs.
     pub(crate) fn blob(&self, place: u32) -> Result<Option<BlobId>, Failure> {
-        Ok(self.blobs.ids(place.into(), 1)?.first().copied())
+        let ids = self.blobs.ids(&mut Window::of_one(), place.into(), 1);
+        Ok(ids.map_err(lost)?.first().copied())
     }
 
     /// Where a directory is below the target.
@@ -182,16 +167,19 @@ impl Table {
         path
     }
 
-    /// An item's path in the snapshot.
+    /// An item's path in the snapshot; the name is a `?` if it cannot be read, and there are other problems then.
     pub(crate) fn item_path(&self, item: &Item) -> Vec<u8> {
-        let mut path = self.dir_path(item.dir);
+        let details = self.details(item);
+        self.path_in(item.dir, details.as_ref().map_or(b"?", |details| details.name().bytes()))
+    }
+
+    /// The path in the snapshot of what has this name in a directory.
+    pub(crate) fn path_in(&self, dir: DirNumber, name: &[u8]) -> Vec<u8> {
+        let mut path = self.dir_path(dir);
         if path.len() > 1 {
             path.push(b'/');
         }
-        match self.details(item) {
-            Ok(details) => path.extend_from_slice(details.name.to_bytes()),
-            Err(_) => path.push(b'?'), // there are other problems then
-        }
+        path.extend_from_slice(name);
         path
     }
 
@@ -204,12 +192,8 @@ impl Table {
     }
 }
 
-/// Where the blobs of a file stand in the table.
-pub(crate) fn content_range(item: &Item) -> Range<usize> {
-    match item.kind {
-        Kind::File { first, count } => first as usize..first as usize + count as usize,
-        _ => 0..0,
-    }
+fn lost(error: tresor_repo::Error) -> Failure {
+    Failure::Aside(Arc::new(error))
 }
 
 fn number(place: usize) -> Result<u32> {

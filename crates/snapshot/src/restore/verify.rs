@@ -3,10 +3,10 @@
 use crate::error::{Error, Result};
 use crate::restore::dirs::OpenDirs;
 use crate::restore::failure::Failure;
+use crate::restore::items::Item;
 use crate::restore::options::RestoreMonitor;
 use crate::restore::parallel::{cores, parallel};
 use crate::restore::plan::RestorePlan;
-use crate::restore::table::{Decision, Item, ItemNumber, Kind};
 use crate::restore::target::Target;
 use rustix::fs::{FileType, fstat};
 use std::os::unix::fs::FileExt;
@@ -25,22 +25,16 @@ pub struct Verified {
 }
 
 impl RestorePlan {
-    /// How many files the execution has written whole.
-    fn written(&self) -> Vec<ItemNumber> {
-        let numbers = 0..self.table.items.len() as ItemNumber;
-        let is_written = |number: &ItemNumber| {
-            let item = &self.table.items[*number as usize];
-            let was_written =
-                matches!(item.decision, Decision::Create | Decision::Replace | Decision::Update);
-            was_written && matches!(item.kind, Kind::File { .. }) && !self.failed.contains(number)
-        };
-        numbers.filter(is_written).collect()
+    /// The files that the execution has written whole.
+    fn written(&self) -> impl Iterator<Item = Result<Item>> + Send {
+        let is_written = |item: &Item| item.is_written() && !self.failed.contains(item.number.into());
+        self.table.items.iter().filter(move |item| item.as_ref().map_or(true, is_written))
     }
 
     /// Reads every file that the execution has written, and compares it blob by blob.
     ///
     /// # Errors
-    /// [`Error::Target`] if the target cannot be opened; that the operation was cancelled.
+    /// [`Error::Target`] if the target cannot be opened; those of temporary files; that the operation was cancelled.
     pub fn verify<R: Right>(
         &self,
         repo: &Repository<R>,
@@ -50,22 +44,23 @@ impl RestorePlan {
         let failed =
             |errno: rustix::io::Errno| Error::Target { path: self.path.clone(), source: errno.into() };
         let target = Target::open(&self.path).map_err(failed)?;
-        let written = self.written();
+        let mut written = self.written();
         let (files, problems) = (AtomicU64::new(0), AtomicU64::new(0));
-        monitor.begin(Phase::Verify, Some(written.len() as u64));
+        monitor.begin(Phase::Verify, Some(self.written().count() as u64));
         let worker = || (OpenDirs::new(&target), Vec::new());
-        parallel(&written, cores(), repo.cancel(), worker, |(dirs, buffer), number| {
-            let item = &self.table.items[number as usize];
-            let counter = match self.compare(index, dirs, buffer, item) {
+        let next = || written.next().transpose();
+        parallel(next, cores(), repo.cancel(), worker, |(dirs, buffer), item| {
+            let counter = match self.compare(index, dirs, buffer, &item) {
                 Ok(()) => &files,
                 Err(failure) => {
-                    let path = String::from_utf8_lossy(&self.table.item_path(item)).into_owned();
+                    let path = String::from_utf8_lossy(&self.table.item_path(&item)).into_owned();
                     monitor.problem(&Problem { item: path, doing: "verify", cause: Box::new(failure) });
                     &problems
                 }
             };
             counter.fetch_add(1, Ordering::Relaxed);
             monitor.advance(Phase::Verify, 1);
+            Ok(())
         })?;
         monitor.end(Phase::Verify);
         Ok(Verified { files: files.into_inner(), problems: problems.into_inner() })

@@ -10,6 +10,7 @@ mod files_cache;
 mod restore;
 mod restore_fixtures;
 mod restore_hostile;
+mod restore_many;
 mod restore_restic;
 mod store;
 mod stored_forms;

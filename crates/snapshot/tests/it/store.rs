@@ -62,6 +62,15 @@ impl Store {
         (Store { repo, index }, root)
     }
 
+    /// The repository that was planted in a backend, opened by a program that may use so many bytes of memory.
+    pub(crate) fn of_little_memory(backend: Arc<dyn Backend>, memory: u64) -> Store {
+        let (monitor, password) = (Recorder::new(), Password::new(b"password".to_vec()));
+        let options = Options { memory, ..options() };
+        let repo = Repository::open(Handle::new(backend), &password, None, options, &monitor).unwrap();
+        let index = repo.load_index(&monitor).unwrap();
+        Store { repo, index }
+    }
+
     /// The repository in a folder.
     pub(crate) fn open(path: &Path, password: &str) -> Store {
         let handle = Handle::new(Arc::new(Local::open(path, CONNECTIONS).unwrap()));
