@@ -57,6 +57,18 @@ enum Campaign {
     },
     /// A whole life of the kernel source in a control group with little memory: from init to restore.
     Life(life::Arguments),
+    /// Swaps directories and files for links to the outside while a restore writes; nothing outside may change.
+    RestoreEscape {
+        /// How many swaps are made.
+        #[arg(long, default_value_t = 1_000_000)]
+        swaps: u64,
+    },
+    /// Swaps directories and files for links, and for pipes, while a backup reads; nothing outside may be read.
+    ReaderRace {
+        /// How many swaps are made.
+        #[arg(long, default_value_t = 100_000)]
+        swaps: u64,
+    },
     /// Lets programs by other people drive restic and tresor; they must not notice a difference.
     Clients {
         /// The program to drive; built for release if not given.
@@ -121,6 +133,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
         Campaign::Prune { times, seed, tresor } => prunes(*times, *seed, tresor.as_deref()),
         Campaign::SharedPrune { rounds, seed } => shared_prune(*rounds, *seed),
+        Campaign::RestoreEscape { swaps } => race("restore_escape_beside_a_racer", *swaps),
+        Campaign::ReaderRace { swaps } => race("reader_race", *swaps),
         Campaign::Life(arguments) => life::run(arguments),
         Campaign::Clients { tresor } => clients::run(&bench::program(tresor.as_deref())?),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
@@ -144,6 +158,25 @@ fn shared_prune(rounds: u64, seed: u64) -> Result<()> {
     } else {
         Err("a backup relied on what is gone, or another command failed: see above".into())
     }
+}
+
+/// The slice of `./test` is one test, which swaps more often if it is asked to.
+fn race(test: &str, swaps: u64) -> Result<()> {
+    let status = std::process::Command::new("cargo")
+        .args([
+            "test",
+            "--release",
+            "--package",
+            "tresor-snapshot",
+            "--test",
+            "it",
+            test,
+            "--",
+            "--nocapture",
+        ])
+        .env("TRESOR_SWAPS", swaps.to_string())
+        .status()?;
+    if status.success() { Ok(()) } else { Err("something left its place: see above".into()) }
 }
 
 /// The slice of `./test` is one test, which takes more histories if it is asked to.

@@ -1,6 +1,6 @@
-//! The reference pages and the man pages, made by the program from its own definitions.
+//! The bill of materials, and the reference and man pages, which the program makes from its own definitions.
 
-use crate::{Result, process, project};
+use crate::{Result, process, project, sbom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +18,7 @@ pub(crate) struct Arguments {}
 
 /// Writes the pages; a test of the program fails while one is stale.
 pub(crate) fn run(_: &Arguments) -> Result<()> {
+    std::fs::write(sbom::path(), sbom::make()?)?;
     let program = build()?;
     let docs = project::folder().join("docs");
     for (page, file) in PAGES {

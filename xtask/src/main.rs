@@ -3,6 +3,7 @@
 
 mod process;
 mod project;
+mod sbom;
 mod group;
 
 mod bench;

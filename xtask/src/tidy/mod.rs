@@ -5,6 +5,8 @@ mod edges;
 mod order;
 mod sizes;
 mod source;
+mod supply;
+mod threats;
 mod words;
 
 use crate::{Result, project};
@@ -23,6 +25,8 @@ const RULES: &[(&str, Rule)] = &[
     ("first lines, names and forbidden calls", source::check),
     ("words that must not be in the project", words::check),
     ("changelog fragments", changelog::check),
+    ("threats and their tests", threats::check),
+    ("what others wrote", supply::check),
 ];
 
 /// Checks every rule and prints what is wrong.
@@ -121,6 +125,16 @@ mod tests {
     #[test]
     fn nothing_names_a_place_outside_of_the_project() {
         check("words that must not be in the project");
+    }
+
+    #[test]
+    fn what_others_wrote_is_agreed_and_in_the_bill() {
+        check("what others wrote");
+    }
+
+    #[test]
+    fn every_threat_has_its_tests() {
+        check("threats and their tests");
     }
 
     #[test]

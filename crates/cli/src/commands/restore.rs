@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Restore only extended attributes that match (repeatable)
     #[arg(long, value_name = "PATTERN")]
     include_xattr: Vec<String>,
+    /// Leave out set-id bits, devices, owners, and the system's own extended attributes
+    #[arg(long)]
+    no_trust_metadata: bool,
     /// What to do with files that exist: always, if-changed, if-newer or never replace
     #[arg(long, value_name = "BEHAVIOR", value_parser = parse_overwrite, default_value = "always")]
     overwrite: Overwrite,
@@ -169,6 +172,7 @@ impl Args {
             delete: self.delete,
             dry_run: self.dry_run,
             sparse: self.sparse,
+            distrust_metadata: self.no_trust_metadata,
             ownership_by_name: self.ownership_by_name,
             select,
             xattrs: self.xattrs()?,

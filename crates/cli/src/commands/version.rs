@@ -6,12 +6,18 @@ use serde::Serialize;
 use crate::exit::Result;
 use crate::session::{PROGRAM_VERSION, RESTIC_VERSION, Session};
 
+/// Made with the lock file by `cargo xtask generate`; a test fails while it is stale.
+const SBOM: &str = include_str!("../../sbom.json");
+
 /// What the restic that we match was compiled with: programs parse it, and refuse a line without it.
 const GO_VERSION: &str = "go1.26.4";
 
 /// Print version information
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Print what the program was built from, as a CycloneDX document
+    #[arg(long)]
+    sbom: bool,
     #[arg(hide = true)]
     ignored: Vec<String>,
 }
@@ -30,6 +36,10 @@ pub(crate) struct Message {
 /// Prints the version; under the name `restic`, programs that demand a restic find the one we match.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let _ = &args.ignored; // restic ignores them too
+    if args.sbom {
+        session.ui.important(SBOM.trim_end());
+        return Ok(());
+    }
     let arch = if std::env::consts::ARCH == "x86_64" { "amd64" } else { std::env::consts::ARCH };
     let (name, version, compiler) = match session.program.is_restic() {
         true => ("restic", RESTIC_VERSION, GO_VERSION),

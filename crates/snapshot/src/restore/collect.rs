@@ -14,6 +14,7 @@ use crate::restore::options::{RestoreMonitor, RestoreOptions};
 use crate::restore::owners::Owners;
 use crate::restore::table::Table;
 use crate::restore::target::{Name, Target};
+use crate::restore::trust::Trust;
 use crate::tree::{Contents, LongTree};
 use crate::walk::{Descend, Visitor};
 use hashbrown::HashSet;
@@ -49,6 +50,7 @@ pub(crate) struct Collector<'a> {
     links: Links,
     room: Room<'a>,
     owners: Owners,
+    trust: Trust,
     /// Attributes of other systems that we do not know, already told.
     told: HashSet<String>,
     /// Names that lead elsewhere: then nobody knows what the writer meant, and nothing is removed.
@@ -94,6 +96,7 @@ impl<'a> Collector<'a> {
             links: Links::new(room),
             room,
             owners: Owners::new(options.ownership_by_name),
+            trust: Trust::new(!options.distrust_metadata),
             told: HashSet::new(),
             keep_extra: false,
             restores_anything: false,
@@ -101,6 +104,9 @@ impl<'a> Collector<'a> {
     }
 
     pub(crate) fn finish(mut self) -> Result<Collected> {
+        if let Some(left_out) = self.trust.left_out() {
+            self.monitor.warning(&left_out.to_string());
+        }
         match self.keep_extra || !self.restores_anything {
             true => self.extra.clear(),
             false => self.extra.close(),
@@ -119,9 +125,9 @@ impl<'a> Collector<'a> {
         if let Some(attributes) = node.rare.as_ref().and_then(|rare| rare.generic_attributes.as_ref()) {
             self.warn_of_unknown(attributes.as_str());
         }
-        let xattrs = node.extended_attributes().into();
-        let owner = self.owners.of(node);
-        Metadata::new(to_chmod(node.mode), owner, &node.mtime, &node.atime, xattrs)
+        let xattrs = self.trust.attributes(node.extended_attributes());
+        let owner = self.trust.owner(self.owners.of(node));
+        Metadata::new(self.trust.mode(to_chmod(node.mode)), owner, &node.mtime, &node.atime, xattrs)
     }
 
     /// Attributes of Windows are left out silently; of others nobody knows what is lost.
@@ -180,6 +186,9 @@ impl<'a> Collector<'a> {
 
     fn item(&mut self, path: &[u8], name: &CString, node: &Node) -> Result<()> {
         if node.kind == NodeKind::Socket || !self.options.select.select(path).selected {
+            return Ok(());
+        }
+        if !self.trust.makes(&node.kind) {
             return Ok(());
         }
         let dir = self.settle()?;

@@ -91,7 +91,7 @@ impl Run<'_> {
                 self.make_dir(&mut dirs, number as DirNumber);
             }
         }
-        let dresser = Dresser::new(&self.plan.options.xattrs);
+        let dresser = Dresser::new(&self.plan.options);
         let files = Files::new(self.plan, &dresser, self.progress);
         self.progress.bytes(self.plan.present_bytes);
         fill(self.plan, repo, index, target, &files)?;

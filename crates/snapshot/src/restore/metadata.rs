@@ -6,8 +6,9 @@
 use crate::node::ExtendedAttribute;
 use crate::restore::details::Metadata;
 use crate::restore::failure::Failure;
-use crate::restore::options::XattrFilter;
+use crate::restore::options::{RestoreOptions, XattrFilter};
 use crate::restore::target::{Dir, Name};
+use crate::restore::trust::gives_power;
 use rustix::fs::{
     AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, fchown, flistxattr,
     fremovexattr, fsetxattr, futimens, llistxattr, lremovexattr, lsetxattr, utimensat,
@@ -30,13 +31,21 @@ pub(crate) enum Subject<'a> {
 /// How metadata is given; the same for a whole restore.
 pub(crate) struct Dresser<'a> {
     filter: &'a XattrFilter,
+    /// Whether attributes that give power are left as they are.
+    leaves_power: bool,
     /// Whether we are not root, and so may not do everything that the snapshot asks for.
     humble: bool,
 }
 
 impl<'a> Dresser<'a> {
-    pub(crate) fn new(filter: &'a XattrFilter) -> Self {
-        Dresser { filter, humble: !rustix::process::geteuid().is_root() }
+    pub(crate) fn new(options: &'a RestoreOptions) -> Self {
+        let humble = !rustix::process::geteuid().is_root();
+        Dresser { filter: &options.xattrs, leaves_power: options.distrust_metadata, humble }
+    }
+
+    /// Whether an attribute is one to set and remove.
+    fn takes(&self, name: &[u8]) -> bool {
+        self.filter.takes(name) && !(self.leaves_power && gives_power(name))
     }
 
     /// Sets everything; returns the first failure. Without the right to set something it stays as it is.
@@ -88,7 +97,7 @@ impl<'a> Dresser<'a> {
     fn set_xattrs(&self, subject: Subject<'_>, metadata: &Metadata) -> Result<()> {
         let wanted = &metadata.xattrs;
         let mut outcome = Ok(());
-        for attribute in wanted.iter().filter(|attribute| self.filter.takes(&attribute.name)) {
+        for attribute in wanted.iter().filter(|attribute| self.takes(&attribute.name)) {
             outcome = outcome.and(set_xattr(subject, attribute));
         }
         let present = match list_xattrs(subject) {
@@ -98,7 +107,7 @@ impl<'a> Dresser<'a> {
         for name in present.split_inclusive(|byte| *byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
             let is_wanted = wanted.iter().any(|attribute| *attribute.name == *name.to_bytes());
-            if !is_wanted && self.filter.takes(name.to_bytes()) {
+            if !is_wanted && self.takes(name.to_bytes()) {
                 outcome = outcome.and(tolerate(remove_xattr(subject, name)));
             }
         }

@@ -19,6 +19,7 @@ mod links;
 mod extra;
 mod table;
 mod owners;
+mod trust;
 mod parallel;
 mod dirs;
 mod metadata;

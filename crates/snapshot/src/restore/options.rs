@@ -16,6 +16,8 @@ pub struct RestoreOptions {
     pub sparse: bool,
     /// Take the owners' names rather than their numbers, where this system knows them.
     pub ownership_by_name: bool,
+    /// Leave out what gives power: set-id bits, devices, the system's own attributes, owners.
+    pub distrust_metadata: bool,
     /// Which paths of the snapshot.
     pub select: Selector,
     /// Which extended attributes.

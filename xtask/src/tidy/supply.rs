@@ -1,0 +1,106 @@
+//! What others wrote: from one registry, under licences that we know, no more of it than agreed, and told in the bill.
+
+use super::{Complaints, House};
+use crate::{Result, sbom};
+use cargo_metadata::{Metadata, Source};
+
+/// How many crates the program may be built from. It may fall; raising it is a decision, with a reason.
+const CRATES: usize = 330;
+/// How many `unsafe` blocks, functions and implementations we may have; the same holds.
+const UNSAFE: usize = 60;
+
+pub(super) fn check(house: &House) -> Result<Complaints> {
+    let mut complaints = origins(&sbom::all()?, &allowed(house)?);
+    let bill = sbom::make()?;
+    if std::fs::read_to_string(sbom::path()).is_ok_and(|lying| lying == bill) {
+        complaints.extend(budget("crates", bill.matches("\"type\": \"library\"").count(), CRATES));
+    } else {
+        complaints.push("crates/cli/sbom.json is stale: run `cargo xtask generate`".to_owned());
+    }
+    let is_unsafe = |file: &&super::TextFile| !file.is_test() && file.crate_name().is_some();
+    let count = house.rust().filter(is_unsafe).map(|file| unsafes(&file.text)).sum();
+    complaints.extend(budget("uses of `unsafe`", count, UNSAFE));
+    Ok(complaints)
+}
+
+/// The licences that `deny.toml` allows.
+fn allowed(house: &House) -> Result<Vec<String>> {
+    let file = house.find("deny.toml").ok_or("deny.toml is missing")?;
+    let (_, list) = file.text.split_once("allow = [").ok_or("deny.toml allows nothing")?;
+    let list = list.split(']').next().unwrap_or_default();
+    Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+/// Crates from elsewhere, and crates whose licence is not allowed.
+fn origins(metadata: &Metadata, allowed: &[String]) -> Complaints {
+    let mut complaints = Vec::new();
+    let others = metadata.packages.iter().filter(|package| !metadata.workspace_members.contains(&package.id));
+    for package in others {
+        let name = format!("{} {}", package.name, package.version);
+        if !package.source.as_ref().is_some_and(Source::is_crates_io) {
+            complaints.push(format!("{name} comes from {:?}", package.source));
+        }
+        let license = package.license.as_deref().unwrap_or_default();
+        if !is_allowed(license, allowed) {
+            complaints.push(format!("{name} has the licence {license:?}"));
+        }
+    }
+    complaints
+}
+
+/// Whether one of the alternatives is made of allowed licences alone; parentheses do not matter for those we meet.
+fn is_allowed(license: &str, allowed: &[String]) -> bool {
+    let known = |one: &str| allowed.iter().any(|other| other == one.trim().trim_matches(['(', ')']));
+    let license = license.replace('/', " OR ");
+    let all = |alternatives: &str| alternatives.split(" OR ").any(known);
+    // `(A OR B) AND C` first, and `A AND B OR C` as its own alternatives.
+    license.split(" AND ").all(all) || license.split(" OR ").any(|one| one.split(" AND ").all(known))
+}
+
+fn budget(what: &str, count: usize, most: usize) -> Option<String> {
+    (count > most).then(|| format!("{count} {what}, and {most} were agreed"))
+}
+
+/// How often a text uses `unsafe`, comments apart.
+fn unsafes(text: &str) -> usize {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    code.map(|line| {
+        ["unsafe {", "unsafe fn", "unsafe impl"].iter().map(|use_| line.matches(use_).count()).sum::<usize>()
+    })
+    .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn supply_gate() {
+        let allowed = ["MIT", "Apache-2.0", "ISC"].map(str::to_owned);
+        for good in
+            ["MIT", "MIT OR GPL-3.0", "MIT/Apache-2.0", "(MIT OR GPL-3.0) AND ISC", "MIT AND ISC OR GPL-3.0"]
+        {
+            assert!(is_allowed(good, &allowed), "{good}");
+        }
+        for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR ISC) AND GPL-3.0", "mit-like"] {
+            assert!(!is_allowed(bad, &allowed), "{bad}");
+        }
+        assert_eq!(budget("crates", 5, 5), None);
+        assert_eq!(budget("crates", 6, 5).as_deref(), Some("6 crates, and 5 were agreed"));
+        assert_eq!(unsafes("unsafe { a() } // unsafe { b() }\nunsafe fn c() {}\n/// unsafe {\n"), 2);
+    }
+
+    /// A lock file with a crate from a git repository, and one under a licence that nobody agreed to.
+    #[test]
+    fn a_crate_from_elsewhere_is_a_complaint() {
+        let mut metadata = sbom::all().unwrap();
+        assert_eq!(origins(&metadata, &["MIT".to_owned()]).is_empty(), false);
+        let stranger = metadata.packages.iter_mut().find(|package| package.name.as_str() == "serde").unwrap();
+        stranger.source = None;
+        let told = origins(&metadata, &["MIT".to_owned(), "Apache-2.0".to_owned()]);
+        assert!(
+            told.iter().any(|line| line.starts_with("serde ") && line.contains("comes from")),
+            "{told:?}"
+        );
+    }
+}
