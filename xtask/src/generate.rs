@@ -1,4 +1,4 @@
-//! The bill of materials, and the reference and man pages, which the program makes from its own definitions.
+//! The bill of materials, and the pages that the program makes from its own definitions.
 
 use crate::{Result, process, project, sbom};
 use std::path::{Path, PathBuf};

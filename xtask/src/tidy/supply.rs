@@ -1,4 +1,4 @@
-//! What others wrote: from one registry, under licences that we know, no more of it than agreed, and told in the bill.
+//! What others wrote: where it is from, under which licence, how much of it, and whether it is told.
 
 use super::{Complaints, House};
 use crate::{Result, sbom};
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_crate_from_elsewhere_is_a_complaint() {
         let mut metadata = sbom::all().unwrap();
-        assert_eq!(origins(&metadata, &["MIT".to_owned()]).is_empty(), false);
+        assert!(!origins(&metadata, &["MIT".to_owned()]).is_empty());
         let stranger = metadata.packages.iter_mut().find(|package| package.name.as_str() == "serde").unwrap();
         stranger.source = None;
         let told = origins(&metadata, &["MIT".to_owned(), "Apache-2.0".to_owned()]);

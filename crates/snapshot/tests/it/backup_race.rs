@@ -1,4 +1,4 @@
-//! Somebody swaps what a backup reads for links, pipes and devices: nothing from elsewhere is read, nothing hangs.
+//! Somebody swaps what a backup reads for links and pipes: nothing else is read, nothing hangs.
 
 use crate::backup::{Vault, Watch};
 use std::fs;
