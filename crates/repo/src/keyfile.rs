@@ -5,7 +5,7 @@ mod search;
 pub(crate) use search::{find_key, load_key_file, save_key, verify_key};
 
 use crate::crypto::kdf::{self, Cost};
-use crate::crypto::{KEY_BYTES, Key};
+use crate::crypto::{KEY_BYTES, Key, OVERHEAD};
 use crate::error::{Error, Result};
 use crate::json::{self, Object};
 use crate::random;
@@ -13,6 +13,7 @@ use crate::time::Time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
+use std::ops::RangeInclusive;
 use std::thread;
 use std::time::Instant;
 use tresor_backend::Cancel;
@@ -88,6 +89,9 @@ impl KeyCost {
 
 const SALT_BYTES: usize = 64;
 
+/// How long the sealed master key may be: restic's JSON has no shorter form, and nobody's is much longer.
+const DATA_BYTES: RangeInclusive<usize> = OVERHEAD + 128..=4096;
+
 /// What a key file says before a password is tried.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KeyFile {
@@ -103,10 +107,10 @@ pub(crate) struct KeyFile {
 }
 
 /// A key file whose password can be tried.
-pub(crate) struct Sealed<'a> {
+pub(crate) struct Sealed {
     cost: Cost,
-    salt: &'a [u8],
-    data: &'a [u8],
+    salt: [u8; SALT_BYTES],
+    data: Vec<u8>,
 }
 
 /// What trying a password came to.
@@ -150,15 +154,18 @@ impl KeyFile {
     }
 
     /// The part that a password opens, if what the file asks for is possible.
-    pub(crate) fn sealed(&self) -> Result<Sealed<'_>, String> {
+    pub(crate) fn sealed(&self) -> Result<Sealed, String> {
         if self.kdf != "scrypt" {
             return Err(format!("its key derivation {:?} is not scrypt", self.kdf));
         }
-        if self.salt.len() != SALT_BYTES {
-            return Err(format!("its salt has {} bytes instead of {SALT_BYTES}", self.salt.len()));
+        let salt = self.salt.as_slice().try_into();
+        let salt =
+            salt.map_err(|_| format!("its salt has {} bytes instead of {SALT_BYTES}", self.salt.len()))?;
+        if !DATA_BYTES.contains(&self.data.len()) {
+            return Err(format!("{} bytes are no sealed master key", self.data.len()));
         }
         let cost = Cost::new(self.n, self.r, self.p).map_err(|error| error.to_string())?;
-        Ok(Sealed { cost, salt: &self.salt, data: &self.data })
+        Ok(Sealed { cost, salt, data: self.data.clone() })
     }
 
     /// Seals `master` by `password` in the bytes of a new key file, as restic writes them.
@@ -182,7 +189,7 @@ impl KeyFile {
     }
 }
 
-impl Sealed<'_> {
+impl Sealed {
     /// Units of work to try a password; cheap files are tried before dear ones.
     pub(crate) fn work(&self) -> u64 {
         self.cost.work()
@@ -190,9 +197,9 @@ impl Sealed<'_> {
 
     /// Tries a password, which takes as long as the file wants it to.
     pub(crate) fn open(&self, password: &Password, cancel: &Cancel) -> Result<Tried> {
-        let key = derived(password, self.salt, self.cost, cancel)?;
+        let key = derived(password, &self.salt, self.cost, cancel)?;
         let mut plain = Zeroizing::new(Vec::with_capacity(self.data.len()));
-        if key.open(self.data, &mut plain).is_err() {
+        if key.open(&self.data, &mut plain).is_err() {
             return Ok(Tried::WrongPassword);
         }
         Ok(parse_master(&plain).map_or_else(Tried::NoMasterKey, Tried::Opened))

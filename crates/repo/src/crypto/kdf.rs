@@ -1,6 +1,7 @@
 //! From a password to a key: scrypt, its lanes on several cores (format: "Key files").
 
 use super::KEY_BYTES;
+pub(crate) use super::romix::Stopped;
 use super::romix::{Lane, kept};
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
@@ -21,44 +22,42 @@ pub(crate) struct Cost {
 /// Why parameters are no cost we accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadCost {
-    /// Not what scrypt allows, or restic accepts.
+    /// Not what scrypt allows.
     #[error("N, r and p are outside of what scrypt allows")]
     Invalid,
-    /// Hours of work: nobody made this key to use it.
+    /// Too much memory, or minutes of work: nobody made this key to use it.
     #[error("N, r and p ask for more than anybody's key does")]
     Excessive,
 }
 
-/// The most work a key file may ask for: five minutes or so of a single slow core, and 200 times what
-/// restic's calibration comes to. An absolute figure: what one machine opens every other machine opens.
-const MOST_WORK: u64 = 1 << 30;
+/// The most that a key file may ask for, each number for itself, and a lane's memory in bytes.
+///
+/// What restic calibrates has r = 8, less than 60 MiB and half a second of one core: p is far from 64 there.
+const MOST_ENTRIES: u64 = 1 << 20;
+const MOST_STEPS: u64 = 32;
+const MOST_LANES: u64 = 64;
+const MOST_MEMORY: u64 = 1 << 30;
+
+/// The most work a key file may ask for: half a minute or so of a single core, and 40 times what restic's calibration
+/// comes to. An absolute figure: what one machine opens every other machine opens.
+const MOST_WORK: u64 = 1 << 26;
 
 /// Memory for all lanes at once: two of restic's usual keys, which is less than its program needs for one with what
 /// else it holds. One lane is worked on however large it is.
 const MEMORY_AT_ONCE: u64 = 48 << 20;
 
-/// The most that calibration chooses, far inside of what a key may ask for.
-const MOST_ENTRIES: u64 = 1 << 20;
-const MOST_LANES: u32 = 100;
-
-/// restic's bounds come from lengths that must fit an `int32`.
-const INT32_MAX: u64 = (1 << 31) - 1;
-
 impl Cost {
-    /// Accepts what restic accepts, so long as the work is not absurd; memory then stays below 2 GiB.
+    /// Accepts what scrypt can do with a memory of 1 GiB and in bearable time.
     pub(crate) fn new(n: u64, r: u64, p: u64) -> Result<Self, BadCost> {
-        let possible = n.is_power_of_two()
-            && n >= 2
-            && (1..=INT32_MAX / 256).contains(&r)
-            && (1..=INT32_MAX / 128 / r).contains(&p)
-            && r * p < 1 << 30
-            && n <= INT32_MAX / 128 / r;
-        if !possible {
+        if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
             return Err(BadCost::Invalid);
         }
-        let narrow = |value: u64| u32::try_from(value).map_err(|_| BadCost::Invalid);
-        let cost = Cost { n: narrow(n)?, r: narrow(r)?, p: narrow(p)? };
-        if cost.work() > MOST_WORK { Err(BadCost::Excessive) } else { Ok(cost) }
+        if n > MOST_ENTRIES || r > MOST_STEPS || p > MOST_LANES {
+            return Err(BadCost::Excessive);
+        }
+        let cost = Cost { n: n as u32, r: r as u32, p: p as u32 };
+        let bearable = 128 * n * r <= MOST_MEMORY && cost.work() <= MOST_WORK;
+        if bearable { Ok(cost) } else { Err(BadCost::Excessive) }
     }
 
     /// N: entries of a lane's table.
@@ -85,10 +84,6 @@ impl Cost {
         128 * kept(self.n as usize) as u64 * self.r as u64
     }
 }
-
-/// The derivation was told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stopped;
 
 /// Derives a key's bytes: scrypt of `password` and `salt`, its lanes spread over `threads`.
 ///
@@ -117,10 +112,7 @@ fn mix_all(blocks: &mut [u8], cost: Cost, threads: usize, cancel: &Cancel) -> Re
     let work = || {
         let mut lane = Lane::new(cost.n as usize, cost.r as usize);
         while let Some(bytes) = take() {
-            if cancel.is_set() {
-                return Err(Stopped);
-            }
-            lane.mix(bytes);
+            lane.mix(bytes, cancel)?;
         }
         Ok(())
     };
@@ -145,8 +137,8 @@ pub(crate) fn calibrate(memory: u64, mut time: impl FnMut(Cost) -> Duration) -> 
         cost.n /= 2;
         run = time(cost);
     }
-    cost.p =
-        u32::try_from(TARGET.as_nanos() / run.as_nanos().max(1)).unwrap_or(MOST_LANES).clamp(1, MOST_LANES);
+    let most = MOST_LANES.min(MOST_WORK / cost.work()) as u32;
+    cost.p = u32::try_from(TARGET.as_nanos() / run.as_nanos().max(1)).unwrap_or(most).clamp(1, most);
     while cost.p > 1 && time(cost) > TARGET {
         cost.p -= 1;
     }
@@ -184,17 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_restic_takes() {
-        for (n, r, p) in [(2, 1, 1), (32768, 8, 6), (1 << 20, 8, 1), (1 << 23, 1, 1), (16, 8, 1000)] {
+    fn takes_what_restic_calibrates_and_nothing_absurd() {
+        // restic: N below 60 MiB, and with a smaller one a single lane.
+        let calibrated = (1..16).map(|log| (1 << log, 8, 1)).chain((1..=64).map(|p| (1 << 15, 8, p)));
+        for (n, r, p) in calibrated.chain([(2, 1, 1), (1 << 20, 8, 8), (1 << 18, 32, 8), (16, 1, 64)]) {
             assert!(Cost::new(n, r, p).is_ok(), "{n} {r} {p}");
         }
         let max = u64::MAX;
-        let bad = [(0, 8, 1), (1, 8, 1), (3, 8, 1), (6, 8, 1), (16, 0, 1), (16, 8, 0), (1 << 24, 1, 1)];
-        let huge = [(max, 1, 1), (1 << 63, 1, 1), (2, max, 1), (2, 1, max), (2, max, max), (1 << 26, 8, 1)];
-        for (n, r, p) in bad.into_iter().chain(huge) {
+        for (n, r, p) in [(0, 8, 1), (1, 8, 1), (3, 8, 1), (6, 8, 1), (16, 0, 1), (16, 8, 0), (max, 1, 1)] {
             assert_eq!(Cost::new(n, r, p), Err(BadCost::Invalid), "{n} {r} {p}");
         }
-        assert_eq!(Cost::new(32768, 8, 1 << 17), Err(BadCost::Excessive));
+        let single = [(1 << 21, 1, 1), (1 << 63, 1, 1), (2, 33, 1), (2, max, 1), (2, 1, 65), (2, 1, max)];
+        let together = [(2, max, max), (1 << 20, 9, 1), (1 << 19, 32, 1), (1 << 20, 8, 9), (1 << 15, 33, 64)];
+        for (n, r, p) in single.into_iter().chain(together) {
+            assert_eq!(Cost::new(n, r, p), Err(BadCost::Excessive), "{n} {r} {p}");
+        }
     }
 
     #[test]
@@ -202,6 +198,24 @@ mod tests {
         let cancel = Cancel::new();
         cancel.set(tresor_backend::cancel::Reason::Interrupted);
         assert_eq!(derive(b"", b"", Cost::new(2, 1, 1).unwrap(), 2, &cancel).err(), Some(Stopped));
+    }
+
+    /// To its end it would take minutes on several cores of this profile.
+    #[test]
+    fn a_derivation_under_way_can_be_stopped() {
+        let cancel = Cancel::new();
+        let started = std::sync::Barrier::new(2);
+        let ended = thread::scope(|scope| {
+            let deriving = scope.spawn(|| {
+                started.wait();
+                derive(b"", b"", Cost::new(1 << 20, 8, 8).unwrap(), 1, &cancel).err()
+            });
+            started.wait();
+            thread::sleep(Duration::from_millis(50));
+            cancel.set(tresor_backend::cancel::Reason::Interrupted);
+            deriving.join().unwrap()
+        });
+        assert_eq!(ended, Some(Stopped));
     }
 
     /// A machine that needs `nanoseconds` for a unit of work.
@@ -217,7 +231,7 @@ mod tests {
         assert_eq!(calibrated(60 * MIB, 1900), (32768, 8, 1), "one run is just short enough");
         assert_eq!(calibrated(60 * MIB, 2000), (16384, 8, 1));
         assert_eq!(calibrated(60 * MIB, 1 << 40), (2, 8, 1), "hopeless, but it ends");
-        assert_eq!(calibrated(60 * MIB, 0), (32768, 8, MOST_LANES), "a clock that stands still");
+        assert_eq!(calibrated(60 * MIB, 0), (32768, 8, 64), "a clock that stands still");
         assert_eq!(calibrated(64 * MIB, 300).0, 32768, "less than the limit, not equal");
         assert_eq!(calibrated(64 * MIB + 1, 300), (65536, 8, 3));
         assert_eq!(calibrated(u64::MAX, 1).0, MOST_ENTRIES as u32);

@@ -7,7 +7,15 @@
 //! Of every four entries of the table the last is not kept but computed again from the one before it: a quarter less
 //! memory for an eighth more work.
 
+use tresor_backend::Cancel;
 use zeroize::optimization_barrier;
+
+/// After how many entries somebody may have told us to stop: a few milliseconds of the dearest.
+const LOOK_EVERY: usize = 256;
+
+/// The derivation was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stopped;
 
 /// Entries of which the last is not kept.
 const GROUP: usize = 4;
@@ -24,7 +32,9 @@ type Block = [u32; 16];
 pub(super) struct Lane {
     /// Entries of 2·r blocks.
     table: Vec<Block>,
-    /// How many there are, those that are not kept included: N.
+    /// How many blocks of it were written, and are to be wiped.
+    written: usize,
+    /// How many entries there are, those that are not kept included: N.
     entries: usize,
     /// An entry that is not kept.
     again: Vec<Block>,
@@ -37,21 +47,27 @@ impl Lane {
     pub(super) fn new(n: usize, r: usize) -> Self {
         let blocks = |count| vec![[0; 16]; count];
         let [again, state, mixed] = [(); 3].map(|()| blocks(2 * r));
-        Lane { table: blocks(kept(n) * 2 * r), entries: n, again, state, mixed }
+        Lane { table: blocks(kept(n) * 2 * r), written: 0, entries: n, again, state, mixed }
     }
 
-    /// Mixes a lane's 128·r bytes in place (scryptROMix).
-    pub(super) fn mix(&mut self, bytes: &mut [u8]) {
+    /// Mixes a lane's 128·r bytes in place (scryptROMix), unless it is told to stop meanwhile.
+    pub(super) fn mix(&mut self, bytes: &mut [u8], cancel: &Cancel) -> Result<(), Stopped> {
         load(bytes, &mut self.state);
-        self.fill_table();
-        (0..self.entries).for_each(|_| self.mix_entry_in());
+        self.fill_table(cancel)?;
+        for number in 0..self.entries {
+            stop_if(number.is_multiple_of(LOOK_EVERY) && cancel.is_set())?;
+            self.mix_entry_in();
+        }
         store(&self.state, bytes);
+        Ok(())
     }
 
-    fn fill_table(&mut self) {
-        let Lane { table, again, state, .. } = self;
+    fn fill_table(&mut self, cancel: &Cancel) -> Result<(), Stopped> {
+        let Lane { table, written, again, state, .. } = self;
         let length = state.len();
-        for group in table.chunks_mut((GROUP - 1) * length) {
+        for (number, group) in table.chunks_mut((GROUP - 1) * length).enumerate() {
+            stop_if(number.is_multiple_of(LOOK_EVERY / GROUP) && cancel.is_set())?;
+            *written = (*written).max(number * (GROUP - 1) * length + group.len());
             for stored in group.chunks_exact_mut(length) {
                 stored.copy_from_slice(state);
                 block_mix(stored, state);
@@ -61,6 +77,7 @@ impl Lane {
                 block_mix(again, state);
             }
         }
+        Ok(())
     }
 
     /// Mixes the entry that the state points at into the state (RFC 7914's Integerify modulo N).
@@ -85,11 +102,16 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        for blocks in [&mut self.table, &mut self.again, &mut self.state, &mut self.mixed] {
+        let Lane { table, written, again, state, mixed, .. } = self;
+        for blocks in [&mut table[..*written], again, state, mixed] {
             blocks.fill([0; 16]);
-            optimization_barrier(blocks.as_slice());
+            optimization_barrier(&*blocks);
         }
     }
+}
+
+fn stop_if(told: bool) -> Result<(), Stopped> {
+    if told { Err(Stopped) } else { Ok(()) }
 }
 
 fn load(bytes: &[u8], blocks: &mut [Block]) {
