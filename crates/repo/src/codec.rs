@@ -7,7 +7,7 @@ mod level;
 mod stream;
 
 pub use level::{Compression, NoCompression, ZstdLevel};
-pub(crate) use stream::{StreamDecoder, StreamEncoder};
+pub(crate) use stream::{StreamDecoder, StreamEncoder, in_pieces};
 
 /// Matches of four bytes, which zstd looks for in small blobs at the default level, take an eighth of the time there and
 /// save one percent: half a percent of a repository of small files.
@@ -81,36 +81,56 @@ const BLOCK: usize = 128 * 1024;
 const BLOCK_HEADER: usize = 3;
 /// What a frame begins with that says how long its content is, in four bytes.
 const FRAME_HEADER: usize = 10;
+/// The same in eight bytes.
+const UNTRIED_HEADER: usize = 14;
 
 /// A frame that holds its content as it is, in parts that follow each other.
 ///
-/// Source: RFC 8878, 3.1.1: magic number, descriptor (content size in four bytes, no checksum), a window of one block,
-/// the content's size, then raw blocks.
+/// Source: RFC 8878, 3.1.1: magic number, descriptor (content size in four or eight bytes, no checksum), a window of one
+/// block, the content's size, then raw blocks.
 pub struct RawFrame {
-    header: [u8; FRAME_HEADER],
+    header: [u8; UNTRIED_HEADER],
+    /// How much of it is written.
+    header_length: usize,
     length: usize,
     /// Of a full block that is not the last one, then of the last one.
     blocks: [[u8; BLOCK_HEADER]; 2],
 }
 
 impl RawFrame {
-    /// A frame for content of this length, which is not empty.
+    /// A frame for content of this length, which is not empty, and cannot be compressed.
     pub fn new(length: u32) -> Self {
+        Self::with_header(length, FRAME_HEADER, 0x80)
+    }
+
+    /// The same for content that nobody tried to compress: its header is longer, so that it is known by its length
+    /// ([`is_untried`]).
+    pub fn untried(length: u32) -> Self {
+        Self::with_header(length, UNTRIED_HEADER, 0xc0)
+    }
+
+    fn with_header(length: u32, header_length: usize, descriptor: u8) -> Self {
         const RAW: u32 = 0 << 1;
-        let mut header = [0x28, 0xb5, 0x2f, 0xfd, 0x80, (BLOCK.ilog2() as u8 - 10) << 3, 0, 0, 0, 0];
-        header[6..].copy_from_slice(&length.to_le_bytes());
+        let mut header = [0; UNTRIED_HEADER];
+        let start = [0x28, 0xb5, 0x2f, 0xfd, descriptor, (BLOCK.ilog2() as u8 - 10) << 3];
+        header[..6].copy_from_slice(&start);
+        header[6..10].copy_from_slice(&length.to_le_bytes());
         let block = |length: u32, last: u32| {
             let [a, b, c, _] = (length << 3 | RAW | last).to_le_bytes();
             [a, b, c]
         };
         let full = BLOCK as u32;
         let last = length - (length - 1) / full * full;
-        RawFrame { header, length: length as usize, blocks: [block(full, 0), block(last, 1)] }
+        RawFrame { header, header_length, length: length as usize, blocks: [block(full, 0), block(last, 1)] }
     }
 
     /// How long the frame is in bytes.
-    pub fn length(plain: usize) -> usize {
-        FRAME_HEADER + plain.div_ceil(BLOCK) * BLOCK_HEADER + plain
+    pub fn size(&self) -> usize {
+        raw_size(self.header_length, self.length)
+    }
+
+    fn header(&self) -> &[u8] {
+        &self.header[..self.header_length]
     }
 
     /// All of it, with `plain`, which has the length it was made for.
@@ -119,8 +139,17 @@ impl RawFrame {
         let blocks = plain.chunks(BLOCK).enumerate();
         let blocks =
             blocks.flat_map(move |(number, block)| [&self.blocks[usize::from(number == last)], block]);
-        std::iter::once(&self.header[..]).chain(blocks)
+        std::iter::once(self.header()).chain(blocks)
     }
+}
+
+const fn raw_size(header: usize, plain: usize) -> usize {
+    header + plain.div_ceil(BLOCK) * BLOCK_HEADER + plain
+}
+
+/// Whether a frame of this length for content of that length is one that nobody tried to compress.
+pub(crate) fn is_untried(frame: u64, plain: u32) -> bool {
+    frame == raw_size(UNTRIED_HEADER, plain as usize) as u64
 }
 
 /// Goes through a raw frame piece by piece, and knows how it must look.
@@ -156,14 +185,15 @@ impl RawReader<'_> {
 
     /// Whether that was a whole frame, as it must look.
     pub fn is_whole(&self) -> bool {
-        self.is_right && self.seen == RawFrame::length(self.frame.length)
+        self.is_right && self.seen == self.frame.size()
     }
 
     /// What has to be next, unless it is content; and for how many bytes.
     fn next(&self) -> (Option<&[u8]>, usize) {
         let frame = self.frame;
-        let Some(behind) = self.seen.checked_sub(FRAME_HEADER) else {
-            return (Some(&frame.header[self.seen..]), FRAME_HEADER - self.seen);
+        let header = frame.header();
+        let Some(behind) = self.seen.checked_sub(header.len()) else {
+            return (Some(&header[self.seen..]), header.len() - self.seen);
         };
         let (number, offset) = (behind / (BLOCK_HEADER + BLOCK), behind % (BLOCK_HEADER + BLOCK));
         let left = frame.length.saturating_sub(number * BLOCK);
@@ -243,6 +273,12 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Whether the data are one frame which says that it holds at most so many bytes, as those of ours and restic do.
+pub(crate) fn is_short_frame(packed: &[u8], at_most: u64) -> bool {
+    let says_so = matches!(zstd_safe::get_frame_content_size(packed), Ok(Some(length)) if length <= at_most);
+    says_so && zstd_safe::find_frame_compressed_size(packed) == Ok(packed.len())
 }
 
 /// How much room the next frame is known or guessed to need; `None` at the end of the data.
@@ -328,10 +364,15 @@ mod tests {
     fn a_raw_frame_comes_back() {
         for length in [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 5] {
             let plain = noise(length);
+            for raw in [RawFrame::untried(length as u32), RawFrame::new(length as u32)] {
+                let frame = raw.parts(&plain).collect::<Vec<_>>().concat();
+                assert_eq!(frame.len(), raw.size());
+                assert!(decode(&frame, length as u64).unwrap() == plain, "{length}");
+                reads_back(&raw, &frame, &plain);
+                let is_untried = is_untried(frame.len() as u64, length as u32);
+                assert_eq!(is_untried, raw.header_length == UNTRIED_HEADER);
+            }
             let frame = RawFrame::new(length as u32).parts(&plain).collect::<Vec<_>>().concat();
-            assert_eq!(frame.len(), RawFrame::length(length));
-            assert!(decode(&frame, length as u64).unwrap() == plain, "{length}");
-            reads_back(&RawFrame::new(length as u32), &frame, &plain);
             let packed = packed(&plain).len();
             assert!(length < LONG || frame.len() <= packed + 1, "a window more than zstd writes: {packed}");
         }

@@ -94,6 +94,29 @@ impl StreamDecoder {
     }
 }
 
+/// Hands the content of all frames in `packed` to `each`, piece by piece; answers with its length.
+///
+/// # Errors
+/// Anything but complete frames, or more content than `at_most`.
+pub(crate) fn in_pieces(packed: &[u8], at_most: u64, mut each: impl FnMut(&[u8])) -> Result<u64, BadFrame> {
+    let (mut decoder, mut out, mut rest, mut length) = (StreamDecoder::new(), vec![0; ROOM], packed, 0);
+    loop {
+        let (read, written) = decoder.step(rest, &mut out)?;
+        each(&out[..written]);
+        (rest, length) = (&rest[read..], length + written as u64);
+        if length > at_most {
+            return Err(BadFrame(format!("more than {at_most} bytes of content")));
+        }
+        if written == 0 && (rest.is_empty() || read == 0) {
+            break;
+        }
+    }
+    match decoder.is_whole() && rest.is_empty() {
+        true => Ok(length),
+        false => Err(BadFrame("the data end within a frame".into())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Decoder;
@@ -113,6 +136,11 @@ mod tests {
                 assert!(decoded(&packed, size).unwrap() == plain);
                 assert!(decoded(&packed[..packed.len() - 1], size).is_none());
                 assert!(decoded(&[&packed[..], &packed].concat(), size).unwrap().len() == 2 * plain.len());
+                let mut all = Vec::new();
+                let length = in_pieces(&packed, plain.len() as u64, |piece| all.extend_from_slice(piece));
+                assert!(length == Ok(plain.len() as u64) && all == plain);
+                assert!(in_pieces(&packed, plain.len() as u64 - 1, |_| ()).is_err());
+                assert!(in_pieces(&packed[..packed.len() - 1], u64::MAX, |_| ()).is_err());
             }
         }
         assert!(decoded(b"this is no frame", 3).is_none());

@@ -2,6 +2,8 @@
 
 use crate::bits::Bits;
 use crate::blob::BlobKind;
+use crate::codec::is_untried;
+use crate::crypto::OVERHEAD;
 use crate::error::Result;
 use crate::index::{Copies, Marks, Spot};
 use crate::pack::header::{FRAME, entry_size};
@@ -31,12 +33,14 @@ pub(super) struct PackUse {
     unused_bytes: u32,
     /// How many are not compressed.
     uncompressed: u32,
-    /// Blobs of which there are other copies, and at least one is needed; in the first two bits, what it holds.
+    /// Blobs of which there are other copies, and at least one is needed; in the first three bits, what it holds.
     copies: u32,
 }
 
 /// The bits that say what a pack holds, in the order of [`BlobKind::ALL`].
 const HOLDS: [u32; 2] = [1 << 30, 1 << 31];
+/// The bit that says that a blob is in a frame and nobody tried to compress it.
+const UNTRIED: u32 = 1 << 29;
 
 impl PackUse {
     /// Blobs of which kinds it holds.
@@ -59,9 +63,9 @@ impl PackUse {
         Amount { blobs: self.unused_blobs.into(), bytes: self.unused_bytes.into() }
     }
 
-    /// Whether any of its blobs is not compressed.
+    /// Whether any of its blobs is not compressed and might be.
     pub(super) fn has_uncompressed(&self) -> bool {
-        self.uncompressed > 0
+        self.uncompressed > 0 || self.copies & UNTRIED != 0
     }
 
     /// The size of the pack, if it holds what the index says and nothing else.
@@ -79,11 +83,13 @@ impl PackUse {
 
     /// Whether all that is not needed of it is copies.
     fn is_of_copies(&self) -> bool {
-        self.copies & !(HOLDS[0] | HOLDS[1]) == self.unused_blobs
+        self.copies & !(HOLDS[0] | HOLDS[1] | UNTRIED) == self.unused_blobs
     }
 
     fn note(&mut self, kind: BlobKind, spot: &Spot, is_used: bool, is_copy: bool) {
         self.copies |= HOLDS[kind as usize];
+        let frame = u64::from(spot.length).saturating_sub(OVERHEAD as u64);
+        self.copies |= if is_untried(frame, spot.uncompressed_length) { UNTRIED } else { 0 };
         self.copies += u32::from(is_copy);
         self.uncompressed += u32::from(spot.uncompressed_length == 0);
         let (blobs, bytes) = match is_used {

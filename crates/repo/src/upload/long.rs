@@ -3,7 +3,7 @@
 //! Whether it is new shows at its end, and only then; what is stored already was compressed in vain.
 
 use crate::blob::{BlobHandle, BlobKind};
-use crate::codec::{Compression, StreamEncoder};
+use crate::codec::StreamEncoder;
 use crate::crypto::{Authenticator, Sealer};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -50,8 +50,8 @@ impl<'a> Upload<'a> {
             Ok((sealer, body))
         };
         let (sealer, body) = begin().map_err(|error| self.outcome.fail(error))?;
-        let wanted = kind == BlobKind::Tree || self.options.compression != Compression::Off;
-        let compressed = wanted && self.config.version >= 2;
+        // Whatever was asked for: what is so long is a tree, and in version 2 nothing is sealed as it is.
+        let compressed = self.config.version >= 2;
         let encoder = compressed.then(|| StreamEncoder::new(self.options.compression));
         let (hash, ready) = (Hash::new(), Vec::new());
         Ok(LongSaver { upload: self, kind, longest: LONGEST, hash, encoder, sealer, ready, body })

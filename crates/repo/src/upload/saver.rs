@@ -4,7 +4,7 @@
 //! side. Nothing gets into a pack before it was verified.
 
 use crate::blob::{BlobHandle, BlobKind};
-use crate::codec::{Compression, Decoder, Encoder, RawFrame};
+use crate::codec::{Compression, Decoder, Encoder, RawFrame, is_untried};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::BlobId;
@@ -46,6 +46,15 @@ pub struct BlobSaver<'a> {
     /// A blob compressed, or samples of it; when it is verified, decompressed again.
     first: Vec<u8>,
     opened: Vec<u8>,
+}
+
+/// In which form a blob is to be stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Plain,
+    /// A frame of blocks as they are.
+    Raw,
+    Compressed,
 }
 
 impl<'a> BlobSaver<'a> {
@@ -169,14 +178,25 @@ impl<'a> BlobSaver<'a> {
     fn is_usual(&self, kind: BlobKind, plain: &[u8], stored: &Stored<'_>) -> bool {
         let any_level = self.upload.options.compression.is_default();
         match stored.uncompressed_length {
-            0 => !self.is_compressed(kind, plain),
-            length => any_level && self.is_compressed(kind, plain) && plain.len() as u64 == u64::from(length),
+            0 => !self.is_framed(plain),
+            length => {
+                let is_raw = is_untried(stored.frame.len() as u64, length);
+                any_level
+                    && self.is_framed(plain)
+                    && plain.len() as u64 == u64::from(length)
+                    && is_raw == self.is_raw(kind)
+            }
         }
     }
 
     /// Seals a blob, to be verified and packed; returns how many bytes it takes.
     fn store(&mut self, blob: BlobHandle, plain: &[u8], length: u32) -> Result<u64> {
-        let form = self.seal(plain, self.is_compressed(blob.kind, plain))?;
+        let wanted = match (self.is_framed(plain), self.is_raw(blob.kind)) {
+            (false, _) => Wanted::Plain,
+            (true, true) => Wanted::Raw,
+            (true, false) => Wanted::Compressed,
+        };
+        let form = self.seal(plain, wanted)?;
         if u32::try_from(self.sealed.len()).is_err() {
             return Err(too_large(blob.kind, plain.len()));
         }
@@ -205,26 +225,30 @@ impl<'a> BlobSaver<'a> {
         Ok(())
     }
 
-    /// Format: trees are always compressed, empty data never, and version 1 knows no compression.
-    fn is_compressed(&self, kind: BlobKind, plain: &[u8]) -> bool {
-        let wanted = match kind {
-            BlobKind::Tree => true,
-            BlobKind::Data => self.upload.options.compression != Compression::Off,
-        };
-        wanted && !plain.is_empty() && self.upload.config.version >= 2
+    /// Format: a blob is a zstd frame, except what is empty, and in version 1, which knows none.
+    ///
+    /// Also without compression: what is sealed as it is could be cut out of its pack and given out for a file that is
+    /// no pack, by whoever chose its content.
+    fn is_framed(&self, plain: &[u8]) -> bool {
+        !plain.is_empty() && self.upload.config.version >= 2
     }
 
-    fn seal(&mut self, plain: &[u8], compress: bool) -> Result<Form> {
+    /// Whether what is in a frame is not to be compressed; trees always are.
+    fn is_raw(&self, kind: BlobKind) -> bool {
+        kind == BlobKind::Data && self.upload.options.compression == Compression::Off
+    }
+
+    fn seal(&mut self, plain: &[u8], wanted: Wanted) -> Result<Form> {
         self.sealed.clear();
-        if !compress {
+        if wanted == Wanted::Plain {
             self.upload.key.seal(plain, &mut self.sealed)?;
             return Ok(Form::Plain);
         }
-        if self.encoder.finds_incompressible(plain, &mut self.first) {
+        if wanted == Wanted::Raw || self.encoder.finds_incompressible(plain, &mut self.first) {
             let length = u32::try_from(plain.len()).map_err(|_| too_large(BlobKind::Data, plain.len()))?;
-            let frame = RawFrame::new(length);
+            let frame = if wanted == Wanted::Raw { RawFrame::untried(length) } else { RawFrame::new(length) };
             let parts = frame.parts(plain);
-            self.upload.key.seal_parts(parts, RawFrame::length(plain.len()), &mut self.sealed)?;
+            self.upload.key.seal_parts(parts, frame.size(), &mut self.sealed)?;
             return Ok(Form::Raw(frame));
         }
         self.first.clear();
@@ -322,10 +346,16 @@ pub(super) mod tests {
     pub(in crate::upload) fn broken_blobs_are_noticed(mut saver: BlobSaver<'_>) {
         let text = b"some text, some text, some text".repeat(9);
         let noise: Vec<u8> = crate::random::bytes::<{ 300 * 1024 }>().unwrap().to_vec();
-        for (plain, compress, step) in [(&text, false, 1), (&text, true, 1), (&noise, true, 997)] {
+        let forms = [
+            (&text, Wanted::Plain, 1),
+            (&text, Wanted::Compressed, 1),
+            (&text, Wanted::Raw, 1),
+            (&noise, Wanted::Compressed, 997),
+        ];
+        for (plain, wanted, step) in forms {
             let (id, length) = (BlobId::of(plain), plain.len() as u32);
-            let form = saver.seal(plain, compress).unwrap();
-            assert_eq!(matches!(form, Form::Raw(_)), plain.len() > 1000);
+            let form = saver.seal(plain, wanted).unwrap();
+            assert_eq!(matches!(form, Form::Raw(_)), plain.len() > 1000 || wanted == Wanted::Raw);
             let verify = |saver: &mut BlobSaver<'_>, id, form: &Form| {
                 saver.verify(id, length, form, &mut Beside::new(b"next", None))
             };
@@ -339,10 +369,10 @@ pub(super) mod tests {
         }
         // Sealed rightly, but compressed wrongly.
         let (id, length) = (BlobId::of(&text), text.len() as u32);
-        saver.seal(b"no frame", false).unwrap();
+        saver.seal(b"no frame", Wanted::Plain).unwrap();
         let beside = || Beside::new(&[], None);
         assert!(saver.verify(id, length, &Form::Compressed, &mut beside()).is_err());
-        saver.seal(&text, false).unwrap();
+        saver.seal(&text, Wanted::Plain).unwrap();
         assert!(saver.verify(id, length, &Form::Raw(RawFrame::new(length)), &mut beside()).is_err());
     }
 
