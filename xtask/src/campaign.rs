@@ -108,6 +108,15 @@ enum Campaign {
         #[arg(long, default_value_t = 1000)]
         seed: u64,
     },
+    /// Makes repositories hostile in several ways at once; what is sound must come back, in bounded memory.
+    HostileRepositories {
+        /// How many.
+        #[arg(long, default_value_t = 200)]
+        repositories: u64,
+        /// What is done to them follows from this number and those after it.
+        #[arg(long, default_value_t = 1000)]
+        seed: u64,
+    },
     /// Breaks repositories in every way and lets restic and tresor repair them; tresor must save as much.
     Broken {
         /// How many repositories are broken in several ways at once, beside those broken in one.
@@ -140,6 +149,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
         Campaign::FilesCache { histories, seed } => files_cache(*histories, *seed),
+        Campaign::HostileRepositories { repositories, seed } => hostile_repositories(*repositories, *seed),
         Campaign::Broken { mixed, seed, slice, jobs, tresor } => {
             broken(*mixed, *seed, (*slice, *jobs), tresor.as_deref())
         }
@@ -177,6 +187,16 @@ fn race(test: &str, swaps: u64) -> Result<()> {
         .env("TRESOR_SWAPS", swaps.to_string())
         .status()?;
     if status.success() { Ok(()) } else { Err("something left its place: see above".into()) }
+}
+
+/// The slice of `./test` is one test, which takes more repositories if it is asked to.
+fn hostile_repositories(repositories: u64, seed: u64) -> Result<()> {
+    let status = std::process::Command::new("cargo")
+        .args(["test", "--package", "tresor", "--test", "interop", "hostile_repo", "--", "--nocapture"])
+        .env("TRESOR_ROUNDS", repositories.to_string())
+        .env("TRESOR_SEED", seed.to_string())
+        .status()?;
+    if status.success() { Ok(()) } else { Err("a hostile repository did harm: see above".into()) }
 }
 
 /// The slice of `./test` is one test, which takes more histories if it is asked to.

@@ -4,7 +4,7 @@ use tresor_backend::net::NotEncrypted;
 use tresor_repo::Error as RepoError;
 
 use crate::causes::chain;
-use crate::compat::PLAINTEXT;
+use crate::compat::{PLAINTEXT, Program};
 use crate::units;
 
 /// The answer of every command.
@@ -26,6 +26,8 @@ pub(crate) enum Code {
     Locked = 11,
     /// No key opens with the password.
     WrongPassword = 12,
+    /// There are files that cannot be read, so that nothing is removed; not under the name `restic`.
+    Unreadable = 20,
     /// Interrupted by a signal.
     Interrupted = 130,
     /// Whoever read our output is gone.
@@ -34,13 +36,14 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub(crate) const ALL: [Code; 8] = [
+    pub(crate) const ALL: [Code; 9] = [
         Code::Success,
         Code::Failed,
         Code::Incomplete,
         Code::NoRepository,
         Code::Locked,
         Code::WrongPassword,
+        Code::Unreadable,
         Code::Interrupted,
         Code::BrokenPipe,
     ];
@@ -54,6 +57,9 @@ impl Code {
             Code::NoRepository => "there is no repository at the location",
             Code::Locked => "somebody else's lock is in the way",
             Code::WrongPassword => "no key opens with the password",
+            Code::Unreadable => {
+                "files of the repository cannot be read, so nothing was removed; 1 under the name `restic`"
+            }
             Code::Interrupted => "interrupted by a signal",
             Code::BrokenPipe => "whoever read our output is gone",
         }
@@ -77,6 +83,9 @@ impl Code {
             }
             Code::WrongPassword => {
                 "Compare the password with the one of this repository; `--key-hint` names a key. Without a password nobody can read the data."
+            }
+            Code::Unreadable => {
+                "Standard error names the files. Damaged, or planted by somebody who may only append: the guide to repair says how each kind is looked at and removed."
             }
             Code::Interrupted => {
                 "Run the command again: what was stored is found and not stored twice. No lock is left behind."
@@ -122,6 +131,21 @@ impl Failure {
         self
     }
 
+    /// The same failure as the program of this name ends with.
+    #[must_use]
+    pub(crate) fn told_by(mut self, program: Program) -> Self {
+        if self.code == Code::Unreadable && program.is_restic() {
+            self.code = Code::Failed;
+        }
+        self
+    }
+
+    /// The same failure, which says that nothing was removed because of a file that cannot be read.
+    #[must_use]
+    pub(crate) fn unreadable(self, hint: &'static str) -> Self {
+        self.code(Code::Unreadable).hint(hint)
+    }
+
     /// An error of a library met while `doing` something: `Fatal: doing: error`, with the error's own code and hint.
     pub(crate) fn while_doing(doing: &str, error: impl Into<Failure>) -> Self {
         let mut failure: Failure = error.into();
@@ -158,7 +182,7 @@ impl From<RepoError> for Failure {
             RepoError::WrongPassword => (Code::WrongPassword, format!("Fatal: {text}"), None),
             RepoError::Cancelled => (Code::Interrupted, "Fatal: context canceled".into(), None),
             RepoError::UnreadableLock { .. } => (
-                Code::Failed,
+                Code::Unreadable,
                 format!("Fatal: {text}"),
                 Some("`unlock --remove-all` removes locks that cannot be read"),
             ),

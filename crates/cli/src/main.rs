@@ -77,6 +77,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::from(Code::Success as u8),
         Err((ui, failure)) => {
+            let failure = failure.told_by(program);
             ui.failure(&failure);
             ExitCode::from(failure.code as u8)
         }

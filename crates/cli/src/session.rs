@@ -135,7 +135,10 @@ impl Session {
     /// Opens the repository to read it, under a shared lock unless `--no-lock` was given.
     pub(crate) fn open_to_read(&self) -> Result<Opened<Read, Option<SharedLock>>> {
         let repository = self.open(self.handle()?.read())?;
-        let lock = if self.global.no_lock { None } else { Some(self.lock_shared(&repository)?) };
+        let lock = match self.global.no_lock {
+            true => None,
+            false => Some(repository.lock_to_read(&self.lock_options()?, &self.monitor())?),
+        };
         Ok(Opened { repository, lock })
     }
 
@@ -193,7 +196,7 @@ impl Session {
         };
         let lock = match self.global.no_lock {
             true => None,
-            false => Some(repository.lock_exclusive(&self.lock_options()?, &self.monitor())?),
+            false => Some(repository.lock_to_check(&self.lock_options()?, &self.monitor())?),
         };
         Ok(Opened { repository, lock })
     }
@@ -222,7 +225,8 @@ impl Session {
         self.open(self.handle()?)
     }
 
-    /// Loads the index of an open repository, and shows how far that is.
+    /// Loads the index of an open repository to read or to add, and shows how far that is; index files that cannot be
+    /// read are told and left out.
     pub(crate) fn load_index<R: Right>(&self, repository: &Repository<R>) -> Result<Index> {
         let (monitor, ticker) = Counting::start(&self.ui);
         let index = repository.load_index(&monitor);
@@ -230,7 +234,22 @@ impl Session {
         Ok(index?)
     }
 
-    /// Takes a shared lock on an open repository.
+    /// The same for whoever removes, or says what is lost: an index file that cannot be read stops it.
+    pub(crate) fn load_whole_index<R: Right>(&self, repository: &Repository<R>) -> Result<Index> {
+        let (monitor, ticker) = Counting::start(&self.ui);
+        let index = repository.load_whole_index(&monitor);
+        drop(ticker);
+        index.map_err(|error| {
+            let is_damage = error.is_damage();
+            let failure = Failure::from(error);
+            match is_damage {
+                true => failure.unreadable("`repair index` removes index files that cannot be read"),
+                false => failure,
+            }
+        })
+    }
+
+    /// Takes a shared lock on an open repository, to add.
     pub(crate) fn lock_shared<R: Right>(&self, repository: &Repository<R>) -> Result<SharedLock> {
         Ok(repository.lock_shared(&self.lock_options()?, &self.monitor())?)
     }

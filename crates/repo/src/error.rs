@@ -58,7 +58,7 @@ pub enum Error {
     /// No key file opens with this password.
     #[error("wrong password or no key found")]
     WrongPassword,
-    /// More than 20 key files were tried in vain.
+    /// Key files were tried in vain, and there are more than there was time for.
     #[error("maximum number of keys reached")]
     TooManyKeys,
     /// A key file cannot be used, whatever the password.

@@ -94,6 +94,26 @@ impl Repository<Full> {
         Ok(self.handle.remove(id.file())?)
     }
 
+    /// The key files that cannot be read, sorted.
+    ///
+    /// # Errors
+    /// Those of the listing and of the backend.
+    pub fn unreadable_keys(&self) -> Result<Vec<KeyId>> {
+        let mut unreadable = Vec::new();
+        for listed in self.list(FileKind::Key)? {
+            let id = KeyId::from_id(listed.id);
+            match load_key_file(&self.handle, id) {
+                Ok(_) => {}
+                Err(error) if error.is_damage() || matches!(error, Error::BadKeyFile { .. }) => {
+                    unreadable.push(id)
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unreadable.sort_unstable();
+        Ok(unreadable)
+    }
+
     /// The id of the only key file whose id begins with `prefix`.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ pub mod repository;
 mod testing;
 pub mod keys;
 pub mod local;
+mod locks;
 pub mod budget;
 pub mod scratch;
 pub mod bits;

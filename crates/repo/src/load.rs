@@ -228,7 +228,8 @@ impl<R: Right> Loader<'_, R> {
             Some(failed) => (failed.place, Some(failed.error)),
             None => (None, None),
         };
-        for place in index.copies(blob.kind, &blob.id)?.into_iter().filter(|place| Some(*place) != tried) {
+        let places = index.copies(blob.kind, &blob.id)?;
+        for &place in places.iter().filter(|place| Some(**place) != tried) {
             let mut tried = self.try_copy(blob, place, plain);
             if tried.is_err() && self.repository.distrust(place.pack) {
                 tried = self.try_copy(blob, place, plain);
@@ -238,7 +239,31 @@ impl<R: Right> Loader<'_, R> {
                 Err(error) => drop(first_error.get_or_insert(error)),
             }
         }
+        let is_damage = first_error.as_ref().is_some_and(Error::is_damage);
+        for place in self.places_by_headers(blob, if is_damage { &places } else { &[] }) {
+            if self.try_copy(blob, place, plain).is_ok() {
+                return Ok(());
+            }
+        }
         Err(first_error.unwrap_or(Error::UnknownBlob { blob }))
+    }
+
+    /// Where a blob lies by the headers of the packs in which the index has it, as far as that is not where the index
+    /// says: an index file may lie, by accident or on purpose.
+    fn places_by_headers(&self, blob: BlobHandle, said: &[Place]) -> Vec<Place> {
+        let mut packs: Vec<PackId> = said.iter().map(|place| place.pack).collect();
+        let mut places = Vec::new();
+        packs.sort_unstable();
+        packs.dedup();
+        for pack in packs {
+            let size = self.repository.handle.stat(pack.file());
+            let Ok(Ok(entries)) = size.map(|size| self.repository.load_pack_header(pack, size)) else {
+                continue;
+            };
+            let of_blob = entries.iter().filter(|entry| entry.blob == blob);
+            places.extend(of_blob.map(|entry| entry.place_in(pack)).filter(|place| !said.contains(place)));
+        }
+        places
     }
 
     /// Loads a blob from one place alone into `plain`, its hash verified.

@@ -5,6 +5,7 @@
 //! lock begins before the second look ([`Early`]). The types [`SharedLock`] and [`ExclusiveLock`] are tokens: what
 //! removes data asks for the second.
 
+mod sightings;
 mod file;
 mod gate;
 mod keep;
@@ -13,12 +14,14 @@ pub use crate::holder::Holder;
 pub use gate::{Gate, Gated};
 
 pub(crate) use file::{Envelope, LockFiles};
+pub(crate) use sightings::{Notebook, Sightings};
 
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::id::LockId;
-use crate::monitor::{Monitor, Note};
+use crate::monitor::{Monitor, Note, Problem};
 use crate::time::Zone;
+use file::Others;
 use keep::{Early, Kept};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +102,28 @@ pub enum Mode {
     Exclusive,
 }
 
+/// What a lock is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading; no lock that cannot be read is in its way.
+    Read,
+    /// Reading while nobody changes anything.
+    Check,
+    /// Adding; a lock that cannot be read is in its way until it was listed for half an hour.
+    Add,
+    /// Removing; every lock that cannot be read is in its way.
+    Remove,
+}
+
+impl Purpose {
+    fn mode(self) -> Mode {
+        match self {
+            Purpose::Read | Purpose::Add => Mode::Shared,
+            Purpose::Check | Purpose::Remove => Mode::Exclusive,
+        }
+    }
+}
+
 /// A shared lock, refreshed until it is released or dropped.
 #[must_use = "dropping a lock gives it back"]
 pub struct SharedLock(Kept);
@@ -115,10 +140,12 @@ impl SharedLock {
     /// [`Error::UnreadableLock`], [`Error::Cancelled`], those of the backend.
     pub(crate) fn acquire(
         files: LockFiles,
+        purpose: Purpose,
         options: &LockOptions,
         monitor: &Arc<dyn Monitor>,
     ) -> Result<Self> {
-        acquire(files, Mode::Shared, options, monitor).map(SharedLock)
+        debug_assert_eq!(purpose.mode(), Mode::Shared);
+        acquire(files, purpose, options, monitor).map(SharedLock)
     }
 
     /// Gives the lock back.
@@ -137,10 +164,12 @@ impl ExclusiveLock {
     /// [`Error::Locked`] with any lock in the way after the time for retries; else as [`SharedLock`].
     pub(crate) fn acquire(
         files: LockFiles,
+        purpose: Purpose,
         options: &LockOptions,
         monitor: &Arc<dyn Monitor>,
     ) -> Result<Self> {
-        acquire(files, Mode::Exclusive, options, monitor).map(ExclusiveLock)
+        debug_assert_eq!(purpose.mode(), Mode::Exclusive);
+        acquire(files, purpose, options, monitor).map(ExclusiveLock)
     }
 
     /// Gives the lock back.
@@ -153,14 +182,20 @@ impl ExclusiveLock {
 }
 
 /// Takes a lock, trying again while somebody else's is in the way and time is left.
-fn acquire(files: LockFiles, mode: Mode, options: &LockOptions, monitor: &Arc<dyn Monitor>) -> Result<Kept> {
+fn acquire(
+    files: LockFiles,
+    purpose: Purpose,
+    options: &LockOptions,
+    monitor: &Arc<dyn Monitor>,
+) -> Result<Kept> {
     let mut left = options.retry;
     let mut wait = options.pace.first_wait.min(left);
     let mut waiting = false;
     loop {
-        let refused = match try_acquire(&files, mode, options) {
-            Ok(taken) => return Kept::new(files, taken, mode, options.clone(), Arc::clone(monitor)),
+        let refused = match try_acquire(&files, purpose, options, &**monitor) {
+            Ok(taken) => return Kept::new(files, taken, purpose, options.clone(), Arc::clone(monitor)),
             Err(refused @ Error::Locked { .. }) => refused,
+            Err(refused @ Error::UnreadableLock { .. }) if !left.is_zero() => refused,
             Err(error) => return Err(error),
         };
         if !std::mem::replace(&mut waiting, true) {
@@ -183,9 +218,15 @@ fn acquire(files: LockFiles, mode: Mode, options: &LockOptions, monitor: &Arc<dy
 /// An exclusive holder does nothing until the double check after its own lock is written, and looks then. So if a shared
 /// lock is there within that time after a first look that found no exclusive one, the exclusive holder will find it:
 /// reading may begin, and the second look comes later ([`Early`]; the argument in full is in ADR 17).
-fn try_acquire(files: &LockFiles, mode: Mode, options: &LockOptions) -> Result<(LockId, Option<Early>)> {
+fn try_acquire(
+    files: &LockFiles,
+    purpose: Purpose,
+    options: &LockOptions,
+    monitor: &dyn Monitor,
+) -> Result<(LockId, Option<Early>)> {
     let (began, double_check) = (clock::since_start(), options.pace.double_check);
-    look(files, mode, None, options)?;
+    let mode = purpose.mode();
+    look(files, purpose, None, options, monitor)?;
     let id = files.save(&options.owner, mode, &options.zone)?;
     let (now, free) = (clock::since_start(), began + double_check);
     // Who would wait for a lock is told so before the command begins.
@@ -194,7 +235,7 @@ fn try_acquire(files: &LockFiles, mode: Mode, options: &LockOptions) -> Result<(
     }
     let checked = match options.cancel.sleep(double_check) {
         true => Err(Error::Cancelled),
-        false => look(files, mode, Some(id), options),
+        false => look(files, purpose, Some(id), options, monitor),
     };
     match checked {
         Ok(()) => Ok((id, None)),
@@ -206,20 +247,49 @@ fn try_acquire(files: &LockFiles, mode: Mode, options: &LockOptions) -> Result<(
 }
 
 /// Fails if a lock of somebody else is in the way; one that cannot be read is looked at again, a few times.
-fn look(files: &LockFiles, mode: Mode, ours: Option<LockId>, options: &LockOptions) -> Result<()> {
+fn look(
+    files: &LockFiles,
+    purpose: Purpose,
+    ours: Option<LockId>,
+    options: &LockOptions,
+    monitor: &dyn Monitor,
+) -> Result<()> {
     let mut waits = options.pace.unreadable.iter();
     loop {
-        match files.find_conflict(mode, ours) {
-            Ok(None) => return Ok(()),
-            Ok(Some(holder)) => return Err(Error::Locked { holder: Box::new(holder) }),
-            Err(error @ Error::UnreadableLock { .. }) => match waits.next() {
-                None => return Err(error),
-                Some(&wait) if options.cancel.sleep(wait) => return Err(Error::Cancelled),
-                Some(_) => {}
-            },
-            Err(error) => return Err(error),
+        let Others { conflict, unreadable } = files.others(purpose.mode(), ours)?;
+        if let Some(holder) = conflict {
+            return Err(Error::Locked { holder: Box::new(holder) });
+        }
+        let Some(error) = in_the_way(files, purpose, unreadable, monitor) else { return Ok(()) };
+        match waits.next() {
+            None => return Err(error),
+            Some(&wait) if options.cancel.sleep(wait) => return Err(Error::Cancelled),
+            Some(_) => {}
         }
     }
+}
+
+/// The first of the locks that nobody can read which is in the way; those that are not are told.
+fn in_the_way(
+    files: &LockFiles,
+    purpose: Purpose,
+    unreadable: Vec<(LockId, Error)>,
+    monitor: &dyn Monitor,
+) -> Option<Error> {
+    if unreadable.is_empty() || purpose == Purpose::Remove {
+        return unreadable.into_iter().next().map(|(_, error)| error);
+    }
+    let listed: Vec<LockId> = unreadable.iter().map(|(id, _)| *id).collect();
+    let stayed = files.sightings().hear(&listed, clock::now().0);
+    let is_passed = |id: &LockId| purpose != Purpose::Add || stayed.contains(id);
+    let (passed, mut waiting): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(|(id, _)| is_passed(id));
+    for (id, error) in passed {
+        if files.sightings().is_news(id) {
+            let item = id.file().to_string();
+            monitor.problem(&Problem { item, doing: "read", cause: error.into() });
+        }
+    }
+    (!waiting.is_empty()).then(|| waiting.swap_remove(0).1)
 }
 
 /// Which locks `unlock` removes.

@@ -1,7 +1,9 @@
 //! Whom a long operation tells how it fares.
 
+use crate::error::Error;
 use crate::id::PackId;
 use std::fmt;
+use tresor_backend::FileName;
 
 /// Receives what a long operation has to tell; every method may be called from several threads.
 ///
@@ -41,6 +43,21 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} {}", self.doing, self.item)
+    }
+}
+
+/// How many useless files are told one by one; the others are counted.
+const TOLD: usize = 10;
+
+/// Tells of files that are damaged or none of the repository, and are left out; by name no more than ten of them.
+pub(crate) fn tell_useless(monitor: &dyn Monitor, what: &str, files: Vec<(FileName, Error)>, more: usize) {
+    let more = more + files.len().saturating_sub(TOLD);
+    for (file, cause) in files.into_iter().take(TOLD) {
+        monitor.problem(&Problem { item: file.to_string(), doing: "use", cause: cause.into() });
+    }
+    if more > 0 {
+        let (item, cause) = (format!("{more} more {what}"), "they are like those before".into());
+        monitor.problem(&Problem { item, doing: "use", cause });
     }
 }
 

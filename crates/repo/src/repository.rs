@@ -4,14 +4,13 @@ use crate::cache::{Cache, Cached};
 use crate::codec::Compression;
 use crate::config::Config;
 use crate::crypto::Key;
-use crate::error::{Cause, Error, Existing, Result};
+use crate::error::{Error, Existing, Result};
 use crate::id::{KeyId, RepoId, SnapshotId};
 use crate::keyfile::{self, NewKey, Password, find_key, save_key};
-use crate::lock::{self, Envelope, ExclusiveLock, LockFiles, LockOptions, Owner, SharedLock};
 use crate::monitor::{Monitor, Note};
 use crate::sealed;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tresor_backend::handle::{Append, MayAppend, Right};
 use tresor_backend::{Cancel, ErrorKind, FileKind, FileName, Full, Handle, Id, Listed, Payload, Read};
 use tresor_chunker::{Chunker, Polynomial};
@@ -53,7 +52,12 @@ pub struct Repository<R: Right> {
     pub(crate) config: Config,
     pub(crate) options: Options,
     pub(crate) cache: Option<Arc<Cache>>,
+    /// Held by whoever holds a long file.
+    long_files: Arc<Mutex<()>>,
 }
+
+/// The only one who holds a long file.
+pub(crate) type Turn<'a> = MutexGuard<'a, ()>;
 
 impl<R: Right> Repository<R> {
     /// Opens the repository that `password` opens; `key_hint` is the beginning of the id of the key file to
@@ -84,7 +88,8 @@ impl<R: Right> Repository<R> {
         config: Config,
         options: Options,
     ) -> Self {
-        Repository { handle, key: Arc::new(key), key_id, config, options, cache: None }
+        let (key, long_files) = (Arc::new(key), Arc::default());
+        Repository { handle, key, key_id, config, options, cache: None, long_files }
     }
 
     /// The same repository with a local cache in a folder of its own below `base`.
@@ -119,6 +124,7 @@ impl<R: Right> Repository<R> {
             config: self.config.clone(),
             options: self.options.clone(),
             cache: self.cache.clone(),
+            long_files: Arc::clone(&self.long_files),
         }
     }
 
@@ -175,9 +181,47 @@ impl<R: Right> Repository<R> {
     /// # Errors
     /// [`Error::Damaged`] if it does not authenticate, does not decompress or has another hash than its name.
     pub fn load_file(&self, kind: FileKind, id: Id) -> Result<Vec<u8>> {
+        self.with_file(kind, id, <[u8]>::to_vec)
+    }
+
+    /// The same for whoever reads many of them in several threads: long ones are read one at a time.
+    ///
+    /// # Errors
+    /// Those of [`load_file`](Self::load_file).
+    pub fn with_file<T>(&self, kind: FileKind, id: Id, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let file = FileName::new(kind, id);
-        let stored = self.load_stored(file)?;
-        sealed::open(&self.key, self.config.version, file, stored)
+        let (stored, turn) = self.load_in_turn(file)?;
+        let (content, _turn) = self.open_in_turn(file, stored, turn)?;
+        Ok(read(&content))
+    }
+
+    /// Loads a file's stored bytes; a long one when it is its turn.
+    pub(crate) fn load_in_turn(&self, file: FileName) -> Result<(Vec<u8>, Option<Turn<'_>>)> {
+        match self.load_stored_within(file, sealed::LONG) {
+            Err(Error::Backend(error)) if error.kind() == ErrorKind::WrongSize => {
+                let turn = self.turn();
+                Ok((self.load_stored(file)?, Some(turn)))
+            }
+            stored => Ok((stored?, None)),
+        }
+    }
+
+    /// Opens stored bytes; waits for a turn before much comes out of them, unless there is one.
+    pub(crate) fn open_in_turn<'a>(
+        &'a self,
+        file: FileName,
+        stored: Vec<u8>,
+        turn: Option<Turn<'a>>,
+    ) -> Result<(Vec<u8>, Option<Turn<'a>>)> {
+        let (key, version) = (&self.key, self.config.version);
+        match turn {
+            Some(turn) => Ok((sealed::open(key, version, file, stored)?, Some(turn))),
+            None => sealed::open_in_turn(key, version, file, stored, || self.turn()),
+        }
+    }
+
+    fn turn(&self) -> Turn<'_> {
+        self.long_files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Loads a file's bytes as they are stored.
@@ -185,40 +229,15 @@ impl<R: Right> Repository<R> {
     /// # Errors
     /// [`Error::Damaged`] if they have another hash than the name.
     pub fn load_stored(&self, file: FileName) -> Result<Vec<u8>> {
-        sealed::load_stored(&self.handle, file, || {
+        self.load_stored_within(file, sealed::limits(file.kind()).stored)
+    }
+
+    fn load_stored_within(&self, file: FileName, at_most: u64) -> Result<Vec<u8>> {
+        sealed::load_stored_within(&self.handle, file, at_most, || {
             if let Some(cache) = &self.cache {
                 cache.distrust(file);
             }
         })
-    }
-
-    /// Takes a shared lock, for which waiting is told to the monitor, and keeps it until it is released.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] with an exclusive lock in the way; [`Error::UnreadableLock`], [`Error::Cancelled`].
-    pub fn lock_shared(&self, options: &LockOptions, monitor: &Arc<dyn Monitor>) -> Result<SharedLock> {
-        SharedLock::acquire(self.locks(), options, monitor)
-    }
-
-    /// Takes an exclusive lock, as [`lock_shared`](Self::lock_shared) does a shared one.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] with any lock in the way; [`Error::UnreadableLock`], [`Error::Cancelled`].
-    pub fn lock_exclusive(&self, options: &LockOptions, monitor: &Arc<dyn Monitor>) -> Result<ExclusiveLock> {
-        ExclusiveLock::acquire(self.locks(), options, monitor)
-    }
-
-    /// Removes locks left behind; returns how many.
-    ///
-    /// # Errors
-    /// Those of the backend. Locks that cannot be read are no errors: they stay, unless all are to go.
-    pub fn unlock(&self, which: lock::Which, owner: &Owner) -> Result<u64> {
-        lock::unlock(&self.locks(), which, owner)
-    }
-
-    fn locks(&self) -> LockFiles {
-        let envelope = SealedLocks { key: Arc::clone(&self.key), version: self.config.version };
-        LockFiles::new(self.handle.locks(), Arc::new(envelope))
     }
 
     /// The master key in restic's JSON form: whoever has it can read everything.
@@ -272,23 +291,6 @@ impl<R: MayAppend> Repository<R> {
         let (id, stored) = sealed::seal(&self.key, self.config.version, kind, content, verify)?;
         self.handle.save(FileName::new(kind, id), &Payload::from(stored.as_slice()))?;
         Ok(id)
-    }
-}
-
-/// Seals and opens lock files.
-struct SealedLocks {
-    key: Arc<Key>,
-    version: u32,
-}
-
-impl Envelope for SealedLocks {
-    fn wrap(&self, json: &[u8]) -> Result<Vec<u8>> {
-        sealed::seal(&self.key, self.version, FileKind::Lock, json, false).map(|(_, stored)| stored)
-    }
-
-    fn unwrap(&self, stored: &[u8]) -> Result<Vec<u8>, Cause> {
-        let file = FileName::new(FileKind::Lock, sealed::id_of(stored));
-        Ok(sealed::open(&self.key, self.version, file, stored.to_vec())?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Load and save one sealed repository file that is no pack (format: "Unpacked files").
 
-use crate::codec::{Compression, Decoder, Encoder};
+use crate::codec::{Compression, Decoder, Encoder, is_short_frame};
 use crate::crypto::{Key, OVERHEAD};
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -23,11 +23,14 @@ pub(crate) const fn limits(kind: FileKind) -> Limits {
     match kind {
         FileKind::Config | FileKind::Key => Limits { stored: 64 * KIB, content: 64 * KIB },
         FileKind::Lock => Limits { stored: MIB, content: MIB },
-        FileKind::Snapshot => Limits { stored: 64 * MIB, content: 256 * MIB },
-        FileKind::Index => Limits { stored: 128 * MIB, content: 1024 * MIB },
+        FileKind::Snapshot => Limits { stored: 65 * MIB, content: 64 * MIB },
+        FileKind::Index => Limits { stored: 129 * MIB, content: 128 * MIB },
         FileKind::Pack => Limits { stored: u32::MAX as u64, content: u32::MAX as u64 },
     }
 }
+
+/// What is longer, stored or opened, is held by one thread at a time: so are hostile ones, and honest ones are shorter.
+pub(crate) const LONG: u64 = 16 << 20;
 
 /// The id of a file: SHA-256 of its stored bytes.
 pub(crate) fn id_of(stored: &[u8]) -> Id {
@@ -42,7 +45,16 @@ pub(crate) fn load_stored<R: Right>(
     file: FileName,
     again: impl FnOnce(),
 ) -> Result<Vec<u8>> {
-    let at_most = limits(file.kind()).stored;
+    load_stored_within(handle, file, limits(file.kind()).stored, again)
+}
+
+/// The same where it has at most so many bytes.
+pub(crate) fn load_stored_within<R: Right>(
+    handle: &Handle<R>,
+    file: FileName,
+    at_most: u64,
+    again: impl FnOnce(),
+) -> Result<Vec<u8>> {
     let mut stored = Vec::new();
     match handle.load_whole(file, at_most, &mut stored) {
         Ok(()) if id_of(&stored) == file.id() => return Ok(stored),
@@ -60,20 +72,32 @@ pub(crate) fn load_stored<R: Right>(
 }
 
 /// Opens stored bytes and decompresses them where the repository's version has that.
-pub(crate) fn open(key: &Key, version: u32, file: FileName, mut stored: Vec<u8>) -> Result<Vec<u8>> {
+pub(crate) fn open(key: &Key, version: u32, file: FileName, stored: Vec<u8>) -> Result<Vec<u8>> {
+    open_in_turn(key, version, file, stored, || ()).map(|(content, _)| content)
+}
+
+/// The same, where `turn` is waited for before more than [`LONG`] bytes come out; it is handed back.
+pub(crate) fn open_in_turn<T>(
+    key: &Key,
+    version: u32,
+    file: FileName,
+    mut stored: Vec<u8>,
+    turn: impl FnOnce() -> T,
+) -> Result<(Vec<u8>, Option<T>)> {
     let damaged = |what: String| Error::Damaged { file, what };
     let plain = key.open_in_place(&mut stored).map_err(|error| damaged(error.to_string()))?;
     match plain {
         [COMPRESSED, packed @ ..] if version > 1 => {
             let mut content = Vec::new();
             let at_most = limits(file.kind()).content;
+            let turn = (!is_short_frame(packed, LONG)).then(turn);
             Decoder::new()
                 .decode(packed, at_most, &mut content)
                 .map_err(|error| damaged(error.to_string()))?;
-            Ok(content)
+            Ok((content, turn))
         }
-        [] | [b'{' | b'[', ..] => Ok(plain.to_vec()),
-        _ if version == 1 => Ok(plain.to_vec()),
+        [] | [b'{' | b'[', ..] => Ok((plain.to_vec(), None)),
+        _ if version == 1 => Ok((plain.to_vec(), None)),
         [first, ..] => Err(damaged(format!("its encoding {first:#04x} is not known"))),
     }
 }

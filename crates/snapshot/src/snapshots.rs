@@ -56,8 +56,7 @@ pub fn load_these<R: Right>(repo: &Repository<R>, ids: &[SnapshotId]) -> Result<
 /// # Errors
 /// Those of loading, or [`Error::DecodeSnapshot`].
 pub fn load<R: Right>(repo: &Repository<R>, id: &SnapshotId) -> Result<Snapshot> {
-    let json = repo.load_file(FileKind::Snapshot, id.id()).map_err(Error::from)?;
-    Snapshot::decode(&json)
+    repo.with_file(FileKind::Snapshot, id.id(), Snapshot::decode).map_err(Error::from)?
 }
 
 fn in_order(ids: &[SnapshotId], loaded: Vec<Loaded>) -> Vec<Loaded> {

@@ -22,6 +22,7 @@ pub mod table;
 pub mod filters;
 pub mod policies;
 pub mod broken;
+pub mod hostile;
 
 pub use client::{Client, Run};
 pub use compare::{Difference, assert_same, compare_trees};

@@ -9,7 +9,7 @@ use tresor_snapshot::select::{self, GroupBy, Listed};
 
 use super::prune::{self, PruneFlags};
 use super::removal;
-use super::selection::{self, SelectFlags};
+use super::selection::{self, Ignored, SelectFlags};
 use crate::exit::{Failure, Result};
 use crate::session::{Opened, Session};
 use crate::ui::changes::Told;
@@ -153,8 +153,16 @@ fn forget(
 ) -> Result<()> {
     let ui = &session.ui;
     let flags = args.select();
-    let ignored = &mut |ignored| selection::tell_ignored(session, &ignored);
+    let mut damaged = 0;
+    let ignored = &mut |ignored: Ignored| {
+        damaged += usize::from(ignored.is_damaged);
+        selection::tell_ignored(session, &ignored);
+    };
     let mut chosen = selection::choose(session, &opened.repository, &flags, &args.ids, ignored)?;
+    if damaged > 0 && !args.dry_run && !session.program.is_restic() {
+        let why = format!("refusing to remove snapshots while {damaged} of them cannot be read");
+        return Err(Failure::fatal(why).unreadable(selection::REMOVE_DAMAGED));
+    }
     chosen.iter_mut().for_each(|(_, snapshot)| snapshot.paths.sort_unstable());
     let groups = match args.ids.is_empty() {
         true => decide(args, session, &flags, chosen, policy)?,

@@ -130,6 +130,14 @@ fn remove(ids: &[String], session: &Session) -> Result<()> {
     let opened = session.open_to_remove()?;
     let removed = opened.repository.find_key(prefix).map_err(|error| Failure::plain(error.to_string()));
     let removed = removed.and_then(|id| {
+        let unreadable = opened.repository.unreadable_keys()?;
+        if !session.program.is_restic() && !unreadable.is_empty() && !unreadable.contains(&id) {
+            let files: Vec<String> = unreadable.iter().map(|key| format!("key/{key}")).collect();
+            let why = format!("refusing to remove a key while others cannot be read: {}", files.join(", "));
+            return Err(
+                Failure::fatal(why).unreadable("`key remove ID` removes a key file that cannot be read")
+            );
+        }
         opened.repository.remove_key(id, &opened.lock)?;
         Ok(id)
     });

@@ -8,6 +8,7 @@ use tresor_repo::prune::{MaxUnused, NoPlan, PruneOptions, PrunePlan};
 use tresor_repo::{Error as RepoError, Repository, SnapshotId};
 use tresor_snapshot::used;
 
+use super::selection;
 use crate::causes::chain;
 use crate::exit::{Failure, Result};
 use crate::session::{Opened, Session};
@@ -182,9 +183,13 @@ impl Prune<'_> {
         may.map_err(|error| Failure::plain(error.to_string()))?;
         // Who works without a lock adds its index before its snapshot: so the snapshots are listed first.
         ui.print("loading all snapshots...");
-        let roots = used::roots(repository, ignored)
-            .map_err(|error| Failure::while_doing("failed loading snapshot", error))?;
-        let index = self.session.load_index(repository)?;
+        let roots = used::roots(repository, ignored).map_err(|error| match error.is_damage() {
+            true => {
+                Failure::while_doing("failed loading snapshot", error).unreadable(selection::REMOVE_DAMAGED)
+            }
+            false => Failure::while_doing("failed loading snapshot", error),
+        })?;
+        let index = self.session.load_whole_index(repository)?;
         ui.print(&format!("finding data that is still in use for {} snapshots", roots.len()));
         let plan = self.plan(&index, roots)?;
         if self.lock.is_none() {

@@ -55,7 +55,7 @@ fn run_locked(session: &Session, repository: Repository<Full>, lock: &ExclusiveL
 fn recover(session: &Session, repository: &Repository<Full>) -> Result<()> {
     let (ui, teller) = (&session.ui, Teller::new(&session.ui, "recover"));
     ui.print("load index files");
-    let index = session.load_index(repository)?;
+    let index = session.load_whole_index(repository)?;
     ui.print(&format!("load {} trees", Orphans::tree_count(&index)?));
     let (monitor, ticker) = Counting::start(ui);
     let orphans = Orphans::find(repository, &index, &monitor);

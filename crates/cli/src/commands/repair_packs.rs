@@ -64,7 +64,7 @@ fn repair(
     packs: &BTreeSet<PackId>,
 ) -> Result<()> {
     let (ui, teller) = (&session.ui, Teller::new(&session.ui, "repair packs"));
-    let index = session.load_index(repository)?;
+    let index = session.load_whole_index(repository)?;
     ui.print("saving backup copies of pack files to current folder");
     let packs = packs.iter().map(|&pack| Ok(repository.look_at_pack(pack)?)).collect::<Result<Vec<_>>>()?;
     for damaged in packs.iter().filter(|damaged| damaged.size.is_none()) {

@@ -46,7 +46,7 @@ fn repair_all(args: &Args, session: &Session, rewriting: &Rewriting) -> Result<u
     for ignored in &in_vain {
         modified += u64::from(remove_if_damaged(args, session, rewriting, ignored)?);
     }
-    let index = session.load_index(&rewriting.repository)?;
+    let index = session.load_whole_index(&rewriting.repository)?;
     for old in &chosen {
         session.ui.print(&format!("\n{}", old.1.describe(&old.0, &session.zone)));
         let repaired = repair(args, session, rewriting, &index, &mut rewriter, old);

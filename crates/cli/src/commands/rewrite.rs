@@ -65,7 +65,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
 fn rewrite_all(args: &Args, session: &Session, rewriting: &Rewriting) -> Result<u64> {
     let ignored = &mut |ignored| selection::tell_ignored(session, &ignored);
     let chosen = selection::choose(session, &rewriting.repository, &args.select, &args.ids, ignored)?;
-    let index = session.load_index(&rewriting.repository)?;
+    let index = match args.forget {
+        true => session.load_whole_index(&rewriting.repository)?,
+        false => session.load_index(&rewriting.repository)?,
+    };
     let (mut rewriter, mut modified) = (Rewriter::default(), 0);
     for old in &chosen {
         session.ui.print(&format!("\n{}", old.1.describe(&old.0, &session.zone)));

@@ -85,6 +85,10 @@ pub(crate) fn names(session: &Session) -> Names<'_> {
     if session.program.is_restic() { Names::Peer } else { Names::Own(&session.zone) }
 }
 
+/// How snapshots that cannot be read are got rid of.
+pub(crate) const REMOVE_DAMAGED: &str =
+    "`repair snapshots --forget ID` removes a snapshot that cannot be read";
+
 /// Finds a snapshot by a name that perhaps goes on with `:subfolder`; the flags count only where it is no id.
 ///
 /// # Errors
@@ -96,7 +100,7 @@ pub(crate) fn find_one<R: Right>(
     text: &str,
 ) -> Result<One> {
     let request = Request::parse(text, names(session));
-    one(repository, request, || flags.filter_for_latest(session))
+    one(session, repository, request, || flags.filter_for_latest(session))
 }
 
 /// Finds a snapshot where restic understands nothing but ids, and we all names; among all snapshots.
@@ -109,17 +113,18 @@ pub(crate) fn find_unfiltered<R: Right>(
     text: &str,
 ) -> Result<One> {
     let names = if session.program.is_restic() { Names::Ids } else { names(session) };
-    one(repository, Request::parse(text, names), || Ok(Filter::default()))
+    one(session, repository, Request::parse(text, names), || Ok(Filter::default()))
 }
 
 fn one<R: Right>(
+    session: &Session,
     repository: &Repository<R>,
     request: Request,
     filter: impl FnOnce() -> Result<Filter>,
 ) -> Result<One> {
     let (id, snapshot) = match &request.name {
         Name::Id(prefix) => named(repository, prefix, || ids(repository))?,
-        name => select::find(&all_readable(repository)?, &filter()?, None, name)?.clone(),
+        name => select::find(&all_readable(session, repository)?, &filter()?, None, name)?.clone(),
     };
     Ok(One { id, snapshot, subfolder: request.subfolder.map(|parts| parts.join("/")) })
 }
@@ -138,13 +143,21 @@ fn not_loaded(id: SnapshotId, error: &Error) -> Failure {
     }
 }
 
-/// All snapshots, for a name that is no id: one that cannot be read might be the one, so that it is an error.
-fn all_readable<R: Right>(repository: &Repository<R>) -> Result<Vec<Listed>> {
-    let readable = |(id, snapshot): snapshots::Loaded| match snapshot {
-        Ok(snapshot) => Ok((id, snapshot)),
-        Err(error) => Err(not_loaded(id, &error)),
-    };
-    snapshots::load_all(repository)?.into_iter().map(readable).collect()
+/// All snapshots, for a name that is no id. One that is damaged or none is told and left out: whoever may append can
+/// plant such.
+///
+/// # Errors
+/// A snapshot that cannot be had just now: it might be the one.
+pub(crate) fn all_readable<R: Right>(session: &Session, repository: &Repository<R>) -> Result<Vec<Listed>> {
+    let mut readable = Vec::new();
+    for (id, snapshot) in snapshots::load_all(repository)? {
+        match snapshot {
+            Ok(snapshot) => readable.push((id, snapshot)),
+            Err(error) if error.is_damage() => tell_ignored(session, &Ignored::snapshot(id, &error)),
+            Err(error) => return Err(not_loaded(id, &error)),
+        }
+    }
+    Ok(readable)
 }
 
 /// What was asked for in vain, and why.
@@ -153,6 +166,18 @@ pub(crate) struct Ignored {
     pub(crate) what: String,
     /// Why.
     pub(crate) why: Failure,
+    /// Whether it is a snapshot whose file is damaged, or none.
+    pub(crate) is_damaged: bool,
+}
+
+impl Ignored {
+    fn snapshot(id: SnapshotId, error: &Error) -> Self {
+        Ignored { what: id.hex(), why: not_loaded(id, error), is_damaged: error.is_damage() }
+    }
+
+    fn word(what: &str, why: Failure) -> Self {
+        Ignored { what: what.to_owned(), why, is_damaged: false }
+    }
 }
 
 /// The snapshots asked for, each once and in that order, or all that pass the flags if none were.
@@ -175,7 +200,7 @@ pub(crate) fn choose<R: Right>(
             match snapshot {
                 Ok(snapshot) if filter.matches(&snapshot) => passing.push((id, snapshot)),
                 Ok(_) => {}
-                Err(error) => ignored(Ignored { what: id.hex(), why: not_loaded(id, &error) }),
+                Err(error) => ignored(Ignored::snapshot(id, &error)),
             }
         }
         return Ok(passing);
@@ -184,7 +209,7 @@ pub(crate) fn choose<R: Right>(
     let uses_filter =
         |text: &String| Request::whole(text, names(session)).is_ok_and(|name| !matches!(name, Name::Id(_)));
     if !filter.is_empty() && !requests.iter().any(uses_filter) {
-        ignored(Ignored { what: "filters".into(), why: Error::FilterUnused.into() });
+        ignored(Ignored::word("filters", Error::FilterUnused.into()));
     }
     Ok(chosen)
 }
@@ -208,7 +233,7 @@ fn choose_named<R: Right>(
             Ok(listed) if seen.insert(listed.0) => chosen.push(listed),
             Ok(_) => {}
             Err(why) if repository.cancel().is_set() => return Err(why),
-            Err(why) => ignored(Ignored { what: request.clone(), why }),
+            Err(why) => ignored(Ignored::word(request, why)),
         }
     }
     Ok(chosen)
@@ -221,7 +246,7 @@ fn newest<R: Right>(
     flags: &SelectFlags,
     name: &Name,
 ) -> Result<Listed> {
-    let (all, filter) = (all_readable(repository)?, flags.filter_for_latest(session)?);
+    let (all, filter) = (all_readable(session, repository)?, flags.filter_for_latest(session)?);
     let found = select::find(&all, &filter, None, name).map_err(|error| match error {
         Error::NoLatest { filter } => Error::NoneMatched { filter },
         error => error,

@@ -67,13 +67,16 @@ fn the_only_key() {
 
 #[test]
 fn a_snapshot() {
-    fail("snapshots", &EVERYTHING[1..], 1);
-    fail("snapshots", &EVERYTHING[..1], 0);
+    fail("snapshots", &[EVERYTHING[1], EVERYTHING[2], EVERYTHING[4]], 1);
+    fail("snapshots", &[&["prune"], &["forget", "--keep-last", "1"]], 20);
+    fail("snapshots", &[EVERYTHING[0], EVERYTHING[3]], 0);
 }
 
 #[test]
 fn an_index_file() {
-    fail("index", &EVERYTHING[1..], 1);
+    fail("index", &[EVERYTHING[1], EVERYTHING[2], EVERYTHING[4]], 1);
+    fail("index", &[&["prune"]], 20);
+    fail("index", &[EVERYTHING[3]], 0);
 }
 
 #[test]

@@ -16,3 +16,4 @@ mod wrong_input;
 mod damaged_files;
 mod full_disk;
 mod shared_prune;
+mod hostile;

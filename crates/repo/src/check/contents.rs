@@ -2,14 +2,14 @@
 
 use crate::check::finding::{Finding, PackFault};
 use crate::check::pieces::pieces;
-use crate::codec::Decoder;
+use crate::codec::{Decoder, in_pieces};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::id::PackId;
+use crate::id::{BlobId, PackId};
 use crate::load::load_range;
 use crate::pack::Entry;
 use crate::pack::header::{self, LENGTH_FIELD};
-use crate::pack::open::{BadBlob, Opened, open_blob_beside};
+use crate::pack::open::{BadBlob, Opened, TOLERATED, open_blob_beside};
 use crate::repository::Repository;
 use std::ops::Range;
 use tresor_backend::ByteRange;
@@ -96,6 +96,10 @@ impl<'a, R: Right> PackReader<'a, R> {
         let (hashed, end) = ((hashed - start) as usize, at + entry.length as usize);
         self.blob.clear();
         self.blob.extend_from_slice(&self.loaded[at..end]);
+        if u64::from(entry.uncompressed_length) > TOLERATED {
+            hash.update(&self.loaded[hashed..end]);
+            return self.open_long(entry);
+        }
         let (key, decoder) = (&self.repository.key, &mut self.decoder);
         let (buffers, beside) = ((&mut self.blob[..], &mut self.unpacked), (hash, &self.loaded[hashed..end]));
         let opened = open_blob_beside(key, decoder, entry, buffers, beside);
@@ -108,6 +112,26 @@ impl<'a, R: Right> PackReader<'a, R> {
             }
             Err(BadBlob::NotAuthentic(_)) => Some(PackFault::NotAuthentic { blob }),
             Err(bad) => Some(PackFault::WrongBlob { blob, what: bad.to_string() }),
+        }
+    }
+
+    /// Opens the blob that was copied, whose plaintext is too long for memory, or said to be.
+    fn open_long(&mut self, entry: &Entry) -> Option<PackFault> {
+        let blob = entry.blob;
+        let wrong = |what| Some(PackFault::WrongBlob { blob, what });
+        let Ok(frame) = self.repository.key.open_in_place(&mut self.blob) else {
+            return Some(PackFault::NotAuthentic { blob });
+        };
+        let (mut hash, declared) = (Hash::new(), u64::from(entry.uncompressed_length));
+        match in_pieces(frame, declared, |piece| hash.update(piece)) {
+            Err(bad) => wrong(bad.to_string()),
+            Ok(length) if length != declared => {
+                wrong(format!("its length is {length}, not {declared} as the index says"))
+            }
+            Ok(_) => match BlobId::from_bytes(hash.finish()) {
+                found if found == blob.id => None,
+                found => wrong(BadBlob::OtherId(found).to_string()),
+            },
         }
     }
 

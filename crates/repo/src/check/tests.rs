@@ -205,7 +205,7 @@ fn index_files_may_be_broken_repeated_or_contradict_each_other() {
 
     let junk = FileName::new(FileKind::Index, tresor_backend::Id::from_bytes([3; 32]));
     sample.backend.plant(junk, &b"junk"[..]);
-    assert!(sample.repository.load_index(&Silent).is_err());
+    assert!(sample.repository.load_whole_index(&Silent).is_err());
     let (index, findings) = sample.repository.check_index(&Silent).unwrap();
     assert_eq!(index.len().unwrap(), sample.index.len().unwrap(), "the rest is used");
     assert!(matches!(&findings[0], Finding::IndexUnreadable { index, .. } if index.id() == junk.id()));

@@ -133,13 +133,21 @@ macro_rules! seed {
 
 seed!(WholeFile, "an index file's object", {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let (mut has_packs, mut has_others) = (false, false);
         while let Some(key) = map.next_key::<Key>()? {
             match key {
-                Key::Packs => map.next_value_seed(PackList(self.0))?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                Key::Packs => {
+                    has_packs = true;
+                    map.next_value_seed(PackList(self.0))?;
+                }
+                _ => {
+                    has_others = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        Ok(())
+        // A file of another kind under the same key: a snapshot, say.
+        if has_others && !has_packs { Err(A::Error::missing_field("packs")) } else { Ok(()) }
     }
 });
 

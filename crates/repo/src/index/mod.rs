@@ -96,6 +96,8 @@ pub struct Index {
     /// Rows of all members.
     rows: u64,
     slots: u64,
+    /// Whether there are index files whose say is not in it.
+    lacks_files: bool,
     /// Whether several index files name the same pack in any run.
     repeats: bool,
     /// Slots of packs that have another slot, which counts: known once somebody has asked.
@@ -144,8 +146,15 @@ impl Index {
 
     /// The same index, said to come from fewer files: these said nothing.
     pub(crate) fn without_files(mut self, silent: impl Fn(&IndexId) -> bool) -> Index {
+        let all = self.files.len();
         self.files.retain(|file| !silent(file));
+        self.lacks_files |= self.files.len() < all;
         self
+    }
+
+    /// Whether it says what every index file says, so that what it does not name is in none.
+    pub fn is_whole(&self) -> bool {
+        !self.lacks_files
     }
 
     /// Whether the repository has the blob.

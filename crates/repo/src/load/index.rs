@@ -5,15 +5,14 @@ use crate::id::IndexId;
 use crate::index::assemble::{Assembly, Gathering, Rebuilt};
 use crate::index::file::{IndexFile, decode};
 use crate::index::{Index, Rebuild};
-use crate::monitor::{Monitor, Phase, Silent};
-use crate::repository::Repository;
-use crate::sealed;
+use crate::monitor::{Monitor, Phase, Silent, tell_useless};
+use crate::repository::{Repository, Turn};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tresor_backend::handle::{Read, Right};
-use tresor_backend::{Cancel, FileKind};
+use tresor_backend::{Cancel, ErrorKind, FileKind};
 
 impl<R: Right> Repository<R> {
     /// The index of exactly the index files that are listed now.
@@ -21,16 +20,33 @@ impl<R: Right> Repository<R> {
     /// What runs in the local cache know is not loaded again; all else is, in parallel, and kept there as a run.
     /// Whoever wants the blobs of snapshots lists those first: a backup stores its index before its snapshot.
     ///
+    /// Index files that are damaged or none are told to the monitor as problems and left out: whoever may append can
+    /// plant such, and must not stop reading and adding by it. By what is left nothing may be removed: see
+    /// [`load_whole_index`](Self::load_whole_index).
+    ///
     /// Memory: for every core an index file, and 30 MiB of rows that wait to be sorted.
     ///
     /// # Errors
-    /// One index file that cannot be loaded and decoded stops it, as it stops restic.
+    /// An index file that is there and cannot be had just now; those of the listing and of local files.
     pub fn load_index(&self, monitor: &dyn Monitor) -> Result<Index> {
+        self.load(Strictness::Tolerant, monitor)
+    }
+
+    /// The same for whoever removes, or says what is lost.
+    ///
+    /// # Errors
+    /// One index file that cannot be loaded and decoded stops it, as it stops restic.
+    pub fn load_whole_index(&self, monitor: &dyn Monitor) -> Result<Index> {
+        self.load(Strictness::Strict, monitor)
+    }
+
+    fn load(&self, strictness: Strictness, monitor: &dyn Monitor) -> Result<Index> {
         let listed = self.index_files()?;
+        let assembled = |kept: Option<&Path>, listed| self.assembled(kept, listed, strictness, monitor);
         let index = match self.local_folder() {
-            None => self.assembled(None, listed, monitor),
-            Some(folder) => match self.assembled(Some(&folder), listed.clone(), monitor) {
-                Err(Error::Local { .. }) => self.assembled(None, listed, monitor), // the cache is full, say
+            None => assembled(None, listed),
+            Some(folder) => match assembled(Some(&folder), listed.clone()) {
+                Err(Error::Local { .. }) => assembled(None, listed), // the cache is full, say
                 Ok(index) => {
                     self.cache.iter().for_each(|cache| cache.drop_index_files());
                     Ok(index)
@@ -65,7 +81,13 @@ impl<R: Right> Repository<R> {
         Ok(Assembly::without_kept(folder, Arc::new(self.index_key()?), listed))
     }
 
-    fn assembled(&self, kept: Option<&Path>, listed: Vec<IndexId>, monitor: &dyn Monitor) -> Result<Index> {
+    fn assembled(
+        &self,
+        kept: Option<&Path>,
+        listed: Vec<IndexId>,
+        strictness: Strictness,
+        monitor: &dyn Monitor,
+    ) -> Result<Index> {
         let all = listed.len();
         let assembly = match kept {
             Some(folder) => Assembly::with_kept(folder, Arc::new(self.index_key()?), listed)?,
@@ -74,13 +96,48 @@ impl<R: Right> Repository<R> {
         monitor.begin(Phase::Index, Some(all as u64));
         let missing = assembly.missing();
         monitor.advance(Phase::Index, (all - missing.len()) as u64);
-        let gathered = match missing.is_empty() {
-            true => Ok(None),
-            false => self.gather(assembly.gather(missing.clone()), &missing, monitor).map(Some),
+        let gathered = match strictness {
+            _ if missing.is_empty() => Ok((None, Vec::new())),
+            Strictness::Strict => {
+                let gathered = self.gather(assembly.gather(missing.clone()), &missing, monitor);
+                gathered.map(|gathering| (Some(gathering), Vec::new()))
+            }
+            Strictness::Tolerant => self.gather_readable(&assembly, missing, monitor),
         };
         monitor.end(Phase::Index);
+        let (gathering, unreadable) = gathered?;
         let rebuild = Rebuilder { repository: self.read() };
-        Ok(assembly.finish(gathered?)?.rebuilt_by(Box::new(rebuild)))
+        let index = assembly.finish(gathering)?.rebuilt_by(Box::new(rebuild));
+        let index = index.without_files(|id| unreadable.iter().any(|(other, _)| other == id));
+        let useless = unreadable.into_iter().map(|(id, cause)| (id.file(), cause)).collect();
+        tell_useless(monitor, "index files", useless, 0);
+        Ok(index)
+    }
+
+    /// Gathers those of the index files that can be read, and only these are sources of what is kept: the others are
+    /// looked at again each time. Answers with them.
+    fn gather_readable(
+        &self,
+        assembly: &Assembly,
+        mut files: Vec<IndexId>,
+        monitor: &dyn Monitor,
+    ) -> Result<(Option<Gathering>, Unreadable)> {
+        let mut unreadable = Unreadable::new();
+        while !files.is_empty() {
+            let tolerant =
+                Hearing { unreadable: Some(Vec::new()), ..Hearing::of(assembly.gather(files.clone())) };
+            let (gathering, mut bad) = self.hear(tolerant, &files, monitor)?;
+            if let Some(number) = bad.iter().position(|(_, error)| !is_the_files_fault(error)) {
+                return Err(bad.swap_remove(number).1);
+            }
+            if bad.is_empty() {
+                return Ok((Some(gathering), unreadable));
+            }
+            files.retain(|id| !bad.iter().any(|(other, _)| other == id));
+            unreadable.append(&mut bad);
+            unreadable.sort_unstable_by_key(|(id, _)| *id);
+        }
+        Ok((None, unreadable))
     }
 
     /// Loads these index files into a gathering; no more are begun after the first failure.
@@ -141,9 +198,16 @@ impl<R: Right> Repository<R> {
         id: IndexId,
         each: &(dyn Fn(IndexId, Result<IndexFile>) -> bool + Sync),
     ) -> bool {
-        let stored = not_cancelled(self.cancel()).and_then(|()| self.load_stored(id.file()));
-        let _turn = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        each(id, stored.and_then(|stored| self.decode_index_file(id, stored)))
+        let (stored, turn) = match not_cancelled(self.cancel()).and_then(|()| self.load_in_turn(id.file())) {
+            Ok(loaded) => loaded,
+            Err(error) => return each(id, Err(error)),
+        };
+        // Who has a turn has no gate: others may wait for the one with the other in their hands.
+        let _gate = turn.is_none().then(|| gate.lock().unwrap_or_else(PoisonError::into_inner));
+        match self.decode_index_file(id, stored, turn) {
+            Ok((file, _turn)) => each(id, Ok(file)),
+            Err(error) => each(id, Err(error)),
+        }
     }
 
     /// Tells the local cache which copies of packs are not needed any more.
@@ -165,20 +229,45 @@ impl<R: Right> Repository<R> {
     /// Loads and decodes one index file.
     pub(crate) fn load_index_file(&self, id: IndexId) -> Result<IndexFile> {
         not_cancelled(self.cancel())?;
-        let stored = self.load_stored(id.file())?;
-        self.decode_index_file(id, stored)
+        let (stored, turn) = self.load_in_turn(id.file())?;
+        self.decode_index_file(id, stored, turn).map(|(file, _)| file)
     }
 
-    fn decode_index_file(&self, id: IndexId, stored: Vec<u8>) -> Result<IndexFile> {
-        let json = sealed::open(&self.key, self.config.version, id.file(), stored)?;
+    fn decode_index_file<'a>(
+        &'a self,
+        id: IndexId,
+        stored: Vec<u8>,
+        turn: Option<Turn<'a>>,
+    ) -> Result<(IndexFile, Option<Turn<'a>>)> {
+        let (json, turn) = self.open_in_turn(id.file(), stored, turn)?;
         let bad = |cause: serde_json::Error| Error::Format { file: id.file(), what: cause.to_string() };
-        decode(&json, self.config.version).map_err(bad)
+        Ok((decode(&json, self.config.version).map_err(bad)?, turn))
     }
 
     /// How many threads that load and open are of use: for every connection one, and for every core.
     pub fn parallel_loads(&self) -> usize {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         self.handle.capabilities().connections.max(cores)
+    }
+}
+
+/// Index files that cannot be read, and why.
+type Unreadable = Vec<(IndexId, Error)>;
+
+/// What an index file means that is damaged or none.
+#[derive(Clone, Copy)]
+enum Strictness {
+    /// It is told and left out.
+    Tolerant,
+    /// It stops everything.
+    Strict,
+}
+
+/// Whether the file is wrong for good. One that is gone meanwhile is not: what it said is in another file.
+fn is_the_files_fault(error: &Error) -> bool {
+    match error {
+        Error::Backend(error) => error.kind() == ErrorKind::WrongSize,
+        error => matches!(error, Error::Damaged { .. } | Error::Format { .. }),
     }
 }
 

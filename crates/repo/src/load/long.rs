@@ -137,7 +137,8 @@ impl<R: Right> Loader<'_, R> {
     /// As [`load_any`](Self::load_any).
     pub fn load_long(&mut self, index: &Index, blob: BlobHandle) -> Result<LongBlob> {
         let mut first_error = None;
-        for place in index.copies(blob.kind, &blob.id)? {
+        let places = index.copies(blob.kind, &blob.id)?;
+        for &place in &places {
             let mut tried = self.try_long(blob, place);
             let is_damaged = matches!(tried, Err(Error::DamagedBlob { .. }));
             if is_damaged && self.repository.distrust(place.pack) {
@@ -146,6 +147,12 @@ impl<R: Right> Loader<'_, R> {
             match tried {
                 Ok(long) => return Ok(long),
                 Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        let is_damage = first_error.as_ref().is_some_and(Error::is_damage);
+        for place in self.places_by_headers(blob, if is_damage { &places } else { &[] }) {
+            if let Ok(long) = self.try_long(blob, place) {
+                return Ok(long);
             }
         }
         Err(first_error.unwrap_or(Error::UnknownBlob { blob }))

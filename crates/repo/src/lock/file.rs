@@ -1,12 +1,13 @@
 //! Lock files: what they say, whom they are in the way of, when they are stale.
 
-use super::{Mode, Owner};
+use super::{Mode, Owner, Sightings};
 use crate::clock;
 use crate::error::{Cause, Error, Result};
 use crate::holder::Holder;
 use crate::id::LockId;
+use crate::json::Object;
 use crate::time::{Time, Zone};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,22 +26,34 @@ pub(crate) trait Envelope: Send + Sync {
     fn unwrap(&self, stored: &[u8]) -> Result<Vec<u8>, Cause>;
 }
 
-/// What a lock file says.
-#[derive(Serialize, Deserialize)]
-struct Content {
+/// What a lock file says, in its order.
+#[derive(Serialize)]
+struct Content<'a> {
     time: Time,
-    #[serde(default)]
     exclusive: bool,
-    #[serde(default)]
-    hostname: String,
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
+    hostname: &'a str,
+    username: &'a str,
     pid: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     uid: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     gid: u32,
+}
+
+/// Reads what a lock file says.
+fn holder(lock: LockId, json: &[u8]) -> Result<Holder, Cause> {
+    let object = Object::parse(json)?;
+    let time: String = object.get("time")?;
+    Ok(Holder {
+        lock,
+        exclusive: object.get("exclusive")?,
+        time: Time::parse(time)?,
+        hostname: object.get("hostname")?,
+        username: object.get("username")?,
+        pid: object.get("pid")?,
+        uid: object.get("uid")?,
+        gid: object.get("gid")?,
+    })
 }
 
 fn is_zero(value: &u32) -> bool {
@@ -70,11 +83,25 @@ pub(super) fn now() -> Time {
 pub(crate) struct LockFiles {
     handle: LockHandle,
     envelope: Arc<dyn Envelope>,
+    sightings: Arc<Sightings>,
+}
+
+/// What a look at the locks of others finds.
+pub(super) struct Others {
+    /// One in the way.
+    pub(super) conflict: Option<Holder>,
+    /// Those that cannot be read, and why; as far as they were looked at.
+    pub(super) unreadable: Vec<(LockId, Error)>,
 }
 
 impl LockFiles {
-    pub(crate) fn new(handle: LockHandle, envelope: Arc<dyn Envelope>) -> Self {
-        LockFiles { handle, envelope }
+    pub(crate) fn new(handle: LockHandle, envelope: Arc<dyn Envelope>, sightings: Sightings) -> Self {
+        LockFiles { handle, envelope, sightings: Arc::new(sightings) }
+    }
+
+    /// Since when locks that cannot be read have been there.
+    pub(super) fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// Writes a new lock of `owner`, dated now.
@@ -82,8 +109,8 @@ impl LockFiles {
         let content = Content {
             time: now().in_zone(zone),
             exclusive: mode == Mode::Exclusive,
-            hostname: owner.hostname.clone(),
-            username: owner.username.clone(),
+            hostname: &owner.hostname,
+            username: &owner.username,
             pid: owner.pid,
             uid: owner.uid,
             gid: owner.gid,
@@ -108,32 +135,26 @@ impl LockFiles {
             return Err(unreadable(id, "its content does not fit its name"));
         }
         let json = self.envelope.unwrap(&stored).map_err(|source| unreadable(id, source))?;
-        let content: Content = serde_json::from_slice(&json).map_err(|source| unreadable(id, source))?;
-        Ok(Some(Holder {
-            lock: *id,
-            exclusive: content.exclusive,
-            time: content.time,
-            hostname: content.hostname,
-            username: content.username,
-            pid: content.pid,
-            uid: content.uid,
-            gid: content.gid,
-        }))
+        holder(*id, &json).map(Some).map_err(|source| unreadable(id, source))
     }
 
-    /// The first lock in the way of `mode`, ours apart. Age does not matter: only `unlock` judges it.
-    pub(super) fn find_conflict(&self, mode: Mode, ours: Option<LockId>) -> Result<Option<Holder>> {
+    /// Looks for a lock in the way of `mode`, ours apart. Age does not matter: only `unlock` judges it.
+    pub(super) fn others(&self, mode: Mode, ours: Option<LockId>) -> Result<Others> {
+        let mut unreadable = Vec::new();
         for id in self.list()?.into_iter().map(|listed| LockId::from_id(listed.id)) {
             if Some(id) == ours {
                 continue;
             }
-            if let Some(holder) = self.load(&id)?
-                && (mode == Mode::Exclusive || holder.exclusive)
-            {
-                return Ok(Some(holder));
+            match self.load(&id) {
+                Ok(Some(holder)) if mode == Mode::Exclusive || holder.exclusive => {
+                    return Ok(Others { conflict: Some(holder), unreadable });
+                }
+                Ok(_) => {}
+                Err(error @ Error::UnreadableLock { .. }) => unreadable.push((id, error)),
+                Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(Others { conflict: None, unreadable })
     }
 
     /// Whether a lock is still there.

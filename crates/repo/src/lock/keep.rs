@@ -6,7 +6,7 @@
 
 use super::file::now;
 use super::gate::Doubt;
-use super::{LockFiles, LockOptions, Mode, look};
+use super::{LockFiles, LockOptions, Purpose, look};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::id::LockId;
@@ -39,7 +39,7 @@ struct Keeper {
     files: LockFiles,
     state: Mutex<State>,
     early: Mutex<Option<Early>>,
-    mode: Mode,
+    purpose: Purpose,
     options: LockOptions,
     monitor: Arc<dyn Monitor>,
 }
@@ -55,12 +55,12 @@ impl Kept {
     pub(super) fn new(
         files: LockFiles,
         (id, early): (LockId, Option<Early>),
-        mode: Mode,
+        purpose: Purpose,
         options: LockOptions,
         monitor: Arc<dyn Monitor>,
     ) -> Result<Self> {
         let state = Mutex::new(State { current: Some(id), refreshed: now() });
-        let keeper = Arc::new(Keeper { files, state, early: Mutex::new(early), mode, options, monitor });
+        let keeper = Arc::new(Keeper { files, state, early: Mutex::new(early), purpose, options, monitor });
         // Dropping it gives the lock back, also when a thread cannot be started.
         let mut kept = Kept { keeper, stop: Cancel::new(), threads: Vec::new() };
         kept.start("lock refresh", Keeper::keep)?;
@@ -107,7 +107,7 @@ impl Keeper {
     fn look_again(&self) {
         let Some(Early { doubt, .. }) = self.early().take() else { return };
         let ours = self.state().current;
-        if let Err(refused) = look(&self.files, self.mode, ours, &self.options) {
+        if let Err(refused) = look(&self.files, self.purpose, ours, &self.options, &*self.monitor) {
             doubt.refuse(refused);
             self.options.cancel.set(Reason::LockLost);
         }
@@ -184,7 +184,7 @@ impl Keeper {
     }
 
     fn save(&self) -> Result<LockId> {
-        self.files.save(&self.options.owner, self.mode, &self.options.zone)
+        self.files.save(&self.options.owner, self.purpose.mode(), &self.options.zone)
     }
 
     fn replace(&self, new: LockId) -> Result<()> {

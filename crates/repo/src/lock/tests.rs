@@ -25,10 +25,12 @@ impl Envelope for Plain {
 }
 
 #[derive(Default)]
-struct Notes(AtomicUsize);
+struct Notes(AtomicUsize, AtomicUsize);
 
 impl Monitor for Notes {
-    fn problem(&self, _problem: &Problem) {}
+    fn problem(&self, _problem: &Problem) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
     fn note(&self, _note: &Note) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -44,7 +46,8 @@ struct Setup {
 
 fn setup() -> Setup {
     let backend = Arc::new(Memory::default());
-    let files = LockFiles::new(Handle::new(Arc::clone(&backend) as _).locks(), Arc::new(Plain));
+    let files =
+        LockFiles::new(Handle::new(Arc::clone(&backend) as _).locks(), Arc::new(Plain), Sightings::new(None));
     let ms = Duration::from_millis;
     let pace = Pace {
         double_check: ms(5),
@@ -71,10 +74,10 @@ fn setup() -> Setup {
 
 impl Setup {
     fn shared(&self) -> Result<SharedLock> {
-        SharedLock::acquire(self.files.clone(), &self.options, &self.monitor)
+        SharedLock::acquire(self.files.clone(), Purpose::Add, &self.options, &self.monitor)
     }
     fn exclusive(&self) -> Result<ExclusiveLock> {
-        ExclusiveLock::acquire(self.files.clone(), &self.options, &self.monitor)
+        ExclusiveLock::acquire(self.files.clone(), Purpose::Remove, &self.options, &self.monitor)
     }
     /// The same repository for another command.
     fn again(&self) -> Setup {
@@ -153,6 +156,57 @@ fn empty_lock_files_are_ignored_and_unreadable_ones_are_not() {
     let junk = setup.plant(b"junk");
     let Err(Error::UnreadableLock { lock, .. }) = setup.shared() else { panic!("junk may be a lock") };
     assert_eq!(lock, junk);
+}
+
+/// Locks that nobody can read, in each way.
+fn junk() -> [&'static [u8]; 5] {
+    [b"junk", b"{}", br#"{"time":7}"#, br#"{"time":"2026-01-01T00:00:00Z","pid":-1}"#, b"{\"time\":\"2026"]
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_stops_no_reading_and_is_told_once() {
+    for bytes in junk() {
+        let setup = setup();
+        setup.plant(bytes);
+        for purpose in [Purpose::Read, Purpose::Read] {
+            let files = setup.files.clone();
+            SharedLock::acquire(files, purpose, &setup.options, &setup.monitor).unwrap().release().unwrap();
+        }
+        let files = setup.files.clone();
+        let check = ExclusiveLock::acquire(files, Purpose::Check, &setup.options, &setup.monitor);
+        check.unwrap().release().unwrap();
+        assert_eq!(setup.notes.1.load(Ordering::Relaxed), 1);
+        assert_eq!(setup.count(), 1, "it stays");
+    }
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_stops_adding_for_half_an_hour_and_removing_for_ever() {
+    for bytes in junk() {
+        let setup = setup();
+        let junk = setup.plant(bytes);
+        let now = clock::now().0;
+        for (age, passes) in [(0, false), (20 * 60, false), (30 * 60, true)] {
+            setup.files.sightings().hear(&[], now);
+            setup.files.sightings().hear(&[junk], now - age);
+            assert_eq!(setup.shared().is_ok(), passes, "after {age} seconds");
+            assert!(matches!(setup.exclusive(), Err(Error::UnreadableLock { .. })));
+        }
+        assert_eq!((setup.count(), setup.notes.1.load(Ordering::Relaxed)), (1, 1));
+        // A new one counts, however old the other is, and what can be read counts more.
+        setup.plant(b"other junk");
+        assert!(matches!(setup.shared(), Err(Error::UnreadableLock { .. })));
+    }
+}
+
+#[test]
+fn members_of_any_case_repeated_or_unknown_are_read_as_go_reads_them() {
+    let setup = setup();
+    let text = br#"{"x":[{}],"Time":"2026-01-01T00:00:00Z","EXCLUSIVE":false,"exclusive":true,"pid":null,"hostname":"a","hostname":"b"}"#;
+    let id = setup.plant(text);
+    let holder = setup.files.load(&id).unwrap().unwrap();
+    assert_eq!((holder.exclusive, holder.hostname.as_str(), holder.pid), (true, "b", 0));
+    let Err(Error::Locked { .. }) = setup.shared() else { panic!("it is exclusive") };
 }
 
 #[test]
@@ -266,10 +320,10 @@ fn who_gives_a_lock_back_late_has_looked_again() {
     setup.options.pace.double_check = Duration::from_millis(100);
     let files = setup.files.clone();
     let options = setup.options.clone();
-    let (id, early) = try_acquire(&files, Mode::Shared, &options).unwrap();
+    let (id, early) = try_acquire(&files, Purpose::Add, &options, &crate::monitor::Silent).unwrap();
     let early = early.map(|early| keep::Early { due: Duration::MAX, ..early });
     let monitor = Arc::clone(&setup.monitor);
-    let lock = SharedLock(Kept::new(files, (id, early), Mode::Shared, options, monitor).unwrap());
+    let lock = SharedLock(Kept::new(files, (id, early), Purpose::Add, options, monitor).unwrap());
     setup.plant(THEIRS.as_bytes());
     std::thread::sleep(Duration::from_millis(101));
     lock.release().unwrap();
@@ -327,7 +381,7 @@ fn a_lock_that_took_long_to_write_is_good_after_the_second_look_only() {
     let mut setup = setup();
     setup.options.pace.double_check = Duration::from_millis(20);
     let slow = Handle::new(Arc::new(Slow(Arc::clone(&setup.backend))) as _);
-    setup.files = LockFiles::new(slow.locks(), Arc::new(Plain));
+    setup.files = LockFiles::new(slow.locks(), Arc::new(Plain), Sightings::new(None));
     assert!(matches!(setup.shared(), Err(Error::Locked { .. })));
     assert!(setup.change().is_ok(), "no doubt is left behind");
 }

@@ -98,6 +98,10 @@ impl<R: Right> Repository<R> {
         options: &PruneOptions,
         monitor: &dyn Monitor,
     ) -> Result<PrunePlan<'a>, NoPlan> {
+        if !used.blobs.index().is_whole() {
+            let why = "index files cannot be read, so nobody knows which packs they name";
+            return Err(NoPlan::Repository(Error::Refused(why.into())));
+        }
         plan(used, self.stored_packs()?, self.config.version, options, monitor)
     }
 }

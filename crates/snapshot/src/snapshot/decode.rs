@@ -19,6 +19,9 @@ pub(super) fn snapshot(bytes: &[u8]) -> serde_json::Result<Snapshot> {
     Ok(snapshot)
 }
 
+/// So many members that we do not know are kept; more than anybody has, and each costs a hundred bytes of memory.
+const MOST_UNKNOWN: usize = 1 << 20;
+
 /// A value that is read member by member.
 trait Members: Sized {
     const EXPECTED: &'static str;
@@ -42,9 +45,14 @@ impl<'de, T: Members> Deserialize<'de> for Wire<T> {
                 f.write_str(T::EXPECTED)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Wire<T>, A::Error> {
-                let mut value = T::empty();
+                let (mut value, mut unknown_members) = (T::empty(), 0);
                 while let Some(name) = members.next_key::<Box<str>>()? {
                     if !value.read(&name.to_ascii_lowercase(), &mut members)? {
+                        unknown_members += 1;
+                        if unknown_members > MOST_UNKNOWN {
+                            let why = format_args!("more than {MOST_UNKNOWN} members that are not known");
+                            return Err(de::Error::custom(why));
+                        }
                         let unknown: &RawValue = members.next_value()?;
                         value.keep_unknown(name, RawJson::from(unknown));
                     }

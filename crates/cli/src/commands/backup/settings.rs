@@ -12,7 +12,6 @@ use tresor_snapshot::backup::{
     BackupOptions, Files, FilesCacheUse, Source, SourceFilter, TagFile, absolute, backup, clean,
 };
 use tresor_snapshot::select::{self, GroupBy, Listed, Name, Request, flatten_tags, parse_tag_list};
-use tresor_snapshot::snapshots::load_all;
 
 use super::super::selection;
 use super::sources::Sources;
@@ -137,10 +136,7 @@ impl Settings {
             let snapshot = tresor_snapshot::snapshots::load(repository, &id)?;
             return self.say_parent(args, session, Some((id, snapshot)));
         }
-        let all: Vec<Listed> = load_all(repository)?
-            .into_iter()
-            .map(|(id, snapshot)| snapshot.map(|snapshot| (id, snapshot)))
-            .collect::<std::result::Result<_, _>>()?;
+        let all = selection::all_readable(session, repository)?;
         let latest = name.as_ref().unwrap_or(&Name::Latest(0));
         let newest = match select::find(&all, &filter, Some(self.options.time), latest) {
             Ok(newest) => Some(newest.clone()),
