@@ -56,7 +56,7 @@ fn reader_race() {
             runs += 1;
         }
     });
-    println!("{runs} backups beside {wanted} swaps");
+    assert!(runs > 0);
     let index = vault.index();
     for canary in canaries {
         assert!(
