@@ -1,4 +1,4 @@
-//! What others wrote: where it is from, under which licence, how much of it, and whether it is told.
+//! What others wrote: where it is from, its licence, how much of it, and whether it is told.
 
 use super::{Complaints, House};
 use crate::{Result, sbom};
@@ -48,13 +48,34 @@ fn origins(metadata: &Metadata, allowed: &[String]) -> Complaints {
     complaints
 }
 
-/// Whether one of the alternatives is made of allowed licences alone; parentheses do not matter for those we meet.
+/// Whether the expression is true if exactly the allowed licences are.
 fn is_allowed(license: &str, allowed: &[String]) -> bool {
-    let known = |one: &str| allowed.iter().any(|other| other == one.trim().trim_matches(['(', ')']));
     let license = license.replace('/', " OR ");
-    let all = |alternatives: &str| alternatives.split(" OR ").any(known);
-    // `(A OR B) AND C` first, and `A AND B OR C` as its own alternatives.
-    license.split(" AND ").all(all) || license.split(" OR ").any(|one| one.split(" AND ").all(known))
+    let (alternatives, parts) = (split(&license, " OR "), split(&license, " AND "));
+    if alternatives.len() > 1 {
+        return alternatives.iter().any(|one| is_allowed(one, allowed));
+    }
+    if parts.len() > 1 {
+        return parts.iter().all(|one| is_allowed(one, allowed));
+    }
+    match license.trim().strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+        Some(inner) => is_allowed(inner, allowed),
+        None => allowed.iter().any(|other| other == license.trim()),
+    }
+}
+
+/// What stands between these words, those in parentheses apart.
+fn split<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    let (mut parts, mut from, mut depth) = (Vec::new(), 0, 0_i32);
+    for (at, letter) in text.char_indices() {
+        depth += i32::from(letter == '(') - i32::from(letter == ')');
+        if depth == 0 && text[at..].starts_with(word) {
+            parts.push(&text[from..at]);
+            from = at + word.len();
+        }
+    }
+    parts.push(&text[from..]);
+    parts
 }
 
 fn budget(what: &str, count: usize, most: usize) -> Option<String> {
