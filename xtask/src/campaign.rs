@@ -141,73 +141,42 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.campaign {
         Campaign::Kill { times, seed, tresor } => kill(*times, *seed, tresor.as_deref()),
         Campaign::Prune { times, seed, tresor } => prunes(*times, *seed, tresor.as_deref()),
-        Campaign::SharedPrune { rounds, seed } => shared_prune(*rounds, *seed),
-        Campaign::RestoreEscape { swaps } => race("restore_escape_beside_a_racer", *swaps),
-        Campaign::ReaderRace { swaps } => race("reader_race", *swaps),
+        Campaign::SharedPrune { rounds, seed } => {
+            let asked = [("TRESOR_ROUNDS", rounds.div_ceil(2)), ("TRESOR_SEED", *seed)]; // of two tests
+            at_length("tresor", "interop", "shared_prune::", &asked)
+        }
+        Campaign::RestoreEscape { swaps } => {
+            at_length("tresor-snapshot", "it", "restore_escape_beside_a_racer", &[("TRESOR_SWAPS", *swaps)])
+        }
+        Campaign::ReaderRace { swaps } => {
+            at_length("tresor-snapshot", "it", "reader_race", &[("TRESOR_SWAPS", *swaps)])
+        }
         Campaign::Life(arguments) => life::run(arguments),
         Campaign::Clients { tresor } => clients::run(&bench::program(tresor.as_deref())?),
         Campaign::Policies { lists, seed, tresor } => policies(*lists, *seed, tresor.as_deref()),
         Campaign::Filters { pairs, seed, tresor } => filters(*pairs, *seed, tresor.as_deref()),
-        Campaign::FilesCache { histories, seed } => files_cache(*histories, *seed),
-        Campaign::HostileRepositories { repositories, seed } => hostile_repositories(*repositories, *seed),
+        Campaign::FilesCache { histories, seed } => {
+            let test = "files_cache::random_histories_are_the_same_with_and_without";
+            let asked = [("TRESOR_HISTORIES", *histories), ("TRESOR_SEED", *seed)];
+            at_length("tresor-snapshot", "it", test, &asked)
+        }
+        Campaign::HostileRepositories { repositories, seed } => {
+            let asked = [("TRESOR_ROUNDS", *repositories), ("TRESOR_SEED", *seed)];
+            at_length("tresor", "interop", "hostile_repo", &asked)
+        }
         Campaign::Broken { mixed, seed, slice, jobs, tresor } => {
             broken(*mixed, *seed, (*slice, *jobs), tresor.as_deref())
         }
     }
 }
 
-/// The slice of `./test` are two tests, which take more rounds if they are asked to.
-fn shared_prune(rounds: u64, seed: u64) -> Result<()> {
+/// Runs tests whose slice is part of `./test`, and which do more if variables ask them to.
+fn at_length(package: &str, target: &str, test: &str, asked: &[(&str, u64)]) -> Result<()> {
     let status = std::process::Command::new("cargo")
-        .args(["test", "--package", "tresor", "--test", "interop", "shared_prune::", "--", "--nocapture"])
-        .env("TRESOR_ROUNDS", rounds.div_ceil(2).to_string())
-        .env("TRESOR_SEED", seed.to_string())
+        .args(["test", "--package", package, "--test", target, test, "--", "--nocapture"])
+        .envs(asked.iter().map(|(variable, number)| (variable, number.to_string())))
         .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err("a backup relied on what is gone, or another command failed: see above".into())
-    }
-}
-
-/// The slice of `./test` is one test, which swaps more often if it is asked to.
-fn race(test: &str, swaps: u64) -> Result<()> {
-    let status = std::process::Command::new("cargo")
-        .args([
-            "test",
-            "--release",
-            "--package",
-            "tresor-snapshot",
-            "--test",
-            "it",
-            test,
-            "--",
-            "--nocapture",
-        ])
-        .env("TRESOR_SWAPS", swaps.to_string())
-        .status()?;
-    if status.success() { Ok(()) } else { Err("something left its place: see above".into()) }
-}
-
-/// The slice of `./test` is one test, which takes more repositories if it is asked to.
-fn hostile_repositories(repositories: u64, seed: u64) -> Result<()> {
-    let status = std::process::Command::new("cargo")
-        .args(["test", "--package", "tresor", "--test", "interop", "hostile_repo", "--", "--nocapture"])
-        .env("TRESOR_ROUNDS", repositories.to_string())
-        .env("TRESOR_SEED", seed.to_string())
-        .status()?;
-    if status.success() { Ok(()) } else { Err("a hostile repository did harm: see above".into()) }
-}
-
-/// The slice of `./test` is one test, which takes more histories if it is asked to.
-fn files_cache(histories: u64, seed: u64) -> Result<()> {
-    let test = "files_cache::random_histories_are_the_same_with_and_without";
-    let status = std::process::Command::new("cargo")
-        .args(["test", "--package", "tresor-snapshot", "--test", "it", test])
-        .env("TRESOR_HISTORIES", histories.to_string())
-        .env("TRESOR_SEED", seed.to_string())
-        .status()?;
-    if status.success() { Ok(()) } else { Err("a history differs: see above".into()) }
+    if status.success() { Ok(()) } else { Err(format!("{test} does not hold: see above").into()) }
 }
 
 /// Every round breaks a copy of its own.

@@ -34,3 +34,11 @@ pub use tree::TestTree;
 
 /// Backends, for the tests of storeys that may not name them otherwise.
 pub use tresor_backend as backend;
+
+/// How much a test shall do: what a campaign asks for by a variable, else so much.
+///
+/// # Panics
+/// If the variable is no number.
+pub fn asked(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).map_or(otherwise, |number| number.parse().expect("a number"))
+}

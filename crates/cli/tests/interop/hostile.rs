@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tresor_testkit::hostile::{Attacker, Blob, Junk, Kind, Part, Place, bomb, frame, packed};
-use tresor_testkit::{Client, Random, Run, TestTree, fixtures};
+use tresor_testkit::{Client, Random, Run, TestTree, asked, fixtures};
 
 /// The most memory that any command may take: in KiB, as the kernel counts it.
 const MOST_MEMORY: i64 = 512 << 10;
@@ -428,8 +428,7 @@ fn mutate(attacker: &mut Attacker, random: &mut Random) -> String {
 /// `cargo xtask campaign hostile-repositories` makes 200 of them.
 #[test]
 fn hostile_repo() {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let (repositories, seed) = (number("TRESOR_ROUNDS", 5), number("TRESOR_SEED", 1));
+    let (repositories, seed) = (asked("TRESOR_ROUNDS", 5), asked("TRESOR_SEED", 1));
     for number in seed..seed + repositories {
         let (scene, source) = scene();
         let (mut attacker, mut random) = (Attacker::on(&scene.repository(), number), Random::new(number));

@@ -4,7 +4,7 @@ use crate::scene::{Scene, TRESOR};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tresor_testkit::{Client, Random, fixtures::noise};
+use tresor_testkit::{Client, Random, asked, fixtures::noise};
 
 /// How many folders the source has, and how many names there are in each.
 const FOLDERS: u64 = 6;
@@ -42,7 +42,7 @@ fn others_forget_and_prune_beside_a_full_index_file() {
 
 /// A campaign asks for more rounds than `./test`, and for other ones.
 fn play(begin: impl Fn(u64) -> Shared) {
-    let (rounds, seed) = (number("TRESOR_ROUNDS", 8), number("TRESOR_SEED", 1));
+    let (rounds, seed) = (asked("TRESOR_ROUNDS", 8), asked("TRESOR_SEED", 1));
     let mut shared = begin(seed);
     for round in 1..=rounds {
         tell(&format!("seed {seed}, round {round} of {rounds}"));
@@ -52,10 +52,6 @@ fn play(begin: impl Fn(u64) -> Shared) {
             shared.others(round);
         }
     }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |number| number.parse().unwrap())
 }
 
 /// Seen with `--nocapture`, and when the test fails.

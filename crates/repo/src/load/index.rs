@@ -73,7 +73,7 @@ impl<R: Right> Repository<R> {
         let (gathering, mut unreadable) = heard?;
         unreadable.sort_unstable_by_key(|(id, _)| *id);
         let index = assembly.finish(Some(gathering))?;
-        Ok((index.without_files(|id| unreadable.iter().any(|(other, _)| other == id)), unreadable))
+        Ok((index.without_files(|id| names(&unreadable, id)), unreadable))
     }
 
     fn without_kept(&self, listed: Vec<IndexId>) -> Result<Assembly> {
@@ -108,7 +108,7 @@ impl<R: Right> Repository<R> {
         let (gathering, unreadable) = gathered?;
         let rebuild = Rebuilder { repository: self.read() };
         let index = assembly.finish(gathering)?.rebuilt_by(Box::new(rebuild));
-        let index = index.without_files(|id| unreadable.iter().any(|(other, _)| other == id));
+        let index = index.without_files(|id| names(&unreadable, id));
         let useless = unreadable.into_iter().map(|(id, cause)| (id.file(), cause)).collect();
         tell_useless(monitor, "index files", useless, 0);
         Ok(index)
@@ -133,7 +133,8 @@ impl<R: Right> Repository<R> {
             if bad.is_empty() {
                 return Ok((Some(gathering), unreadable));
             }
-            files.retain(|id| !bad.iter().any(|(other, _)| other == id));
+            bad.sort_unstable_by_key(|(id, _)| *id);
+            files.retain(|id| !names(&bad, id));
             unreadable.append(&mut bad);
             unreadable.sort_unstable_by_key(|(id, _)| *id);
         }
@@ -253,6 +254,11 @@ impl<R: Right> Repository<R> {
 
 /// Index files that cannot be read, and why.
 type Unreadable = Vec<(IndexId, Error)>;
+
+/// Whether a file is among these, which are sorted by name: there are as many as somebody likes to plant.
+fn names(unreadable: &[(IndexId, Error)], id: &IndexId) -> bool {
+    unreadable.binary_search_by_key(id, |(id, _)| *id).is_ok()
+}
 
 /// What an index file means that is damaged or none.
 #[derive(Clone, Copy)]

@@ -12,7 +12,7 @@ use tresor_testkit::backend::memory::Memory;
 /// `cargo xtask campaign reader-race` asks for a hundred thousand swaps.
 #[test]
 fn reader_race() {
-    let wanted: u64 = std::env::var("TRESOR_SWAPS").map_or(5_000, |number| number.parse().unwrap());
+    let wanted = tresor_testkit::asked("TRESOR_SWAPS", 5_000);
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::create_dir_all(path("source/d/e")).unwrap();

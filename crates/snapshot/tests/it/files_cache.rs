@@ -13,7 +13,7 @@ use tresor_repo::{BlobId, FileKind};
 use tresor_snapshot::backup::{BackupReport, FilesCacheUse, TagFile};
 use tresor_testkit::backend::memory::Memory;
 use tresor_testkit::backend::{Backend, FileName};
-use tresor_testkit::{Random, TestTree, locks};
+use tresor_testkit::{Random, TestTree, asked, locks};
 
 use super::backup::{Vault, Watch};
 
@@ -297,14 +297,9 @@ impl History {
     }
 }
 
-/// How many histories are tried: a slice, unless a campaign asks for more.
-fn number(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).map_or(otherwise, |text| text.parse().expect("a number"))
-}
-
 #[test]
 fn random_histories_are_the_same_with_and_without() {
-    let (first, histories) = (number("TRESOR_SEED", 1), number("TRESOR_HISTORIES", 25));
+    let (first, histories) = (asked("TRESOR_SEED", 1), asked("TRESOR_HISTORIES", 25));
     for seed in first..first + histories {
         let mut history = History::new(seed);
         for step in 0..6 {

@@ -283,7 +283,7 @@ fn assert_inside(path: &Path, what: &str) {
 /// `cargo xtask campaign restore-escape` asks for a million swaps.
 #[test]
 fn restore_escape_beside_a_racer() {
-    let wanted: u64 = std::env::var("TRESOR_SWAPS").map_or(20_000, |number| number.parse().unwrap());
+    let wanted = tresor_testkit::asked("TRESOR_SWAPS", 20_000);
     let place = Place::new(false);
     let (store, root) = Store::planted(|saver| {
         let leaf = [
