@@ -30,6 +30,7 @@ def prepare(program):
         (WORK / folder).mkdir(parents=True)
     (WORK / "bin/restic").symlink_to(program)
     (WORK / "password").write_text("secret\n")
+    (WORK / "password").chmod(0o600)
     for number in range(20):
         (WORK / f"src/sub/{number}.txt").write_text(f"file {number}\n" * (number + 1))
     (WORK / "src/big").write_bytes(bytes(range(256)) * 8192)
@@ -37,6 +38,7 @@ def prepare(program):
         "PATH": f"{WORK}/bin:{SITE}/bin:/usr/bin:/bin",
         "HOME": str(WORK / "home"),
         "RESTIC_PASSWORD_FILE": str(WORK / "password"),
+        "TRESOR_ALLOW_WEAK_PASSWORD": "1",
         "TZ": "UTC",
         "LANG": "C.UTF-8",
     }

@@ -5,12 +5,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::shown::escaped;
 use rustix::process::{Pid, Signal};
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// So much lies in a pipe, where the system allows it.
@@ -26,6 +26,33 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Told every line that a program says on its standard error.
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What the programs that we start are not to see of our environment.
+#[derive(Debug, Default)]
+pub struct Withheld {
+    /// Variables that they do not get.
+    pub removed: Vec<OsString>,
+    /// Variables that have another value for them.
+    pub replaced: Vec<(OsString, OsString)>,
+}
+
+/// One for the whole process, so that no program is forgotten.
+static WITHHELD: OnceLock<Withheld> = OnceLock::new();
+
+/// Says, once and before the first program is started, what none of them is to see.
+pub fn withhold(withheld: Withheld) {
+    let _ = WITHHELD.set(withheld); // the first word stands
+}
+
+/// A program to be started, in our environment without what is withheld: every one of ours begins here.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    if let Some(withheld) = WITHHELD.get() {
+        withheld.removed.iter().for_each(|name| drop(command.env_remove(name)));
+        command.envs(withheld.replaced.iter().map(|(name, value)| (name, value)));
+    }
+    command
+}
 
 /// A running program. When dropped it is ended, and waited for.
 pub(crate) struct Child {
@@ -44,7 +71,7 @@ impl Child {
         listener: Option<Listener>,
     ) -> io::Result<(Child, ChildStdin, ChildStdout)> {
         let (name, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut command = Command::new(name);
+        let mut command = command(name);
         command.args(arguments).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(|error| {

@@ -8,12 +8,19 @@ use tresor_repo::codec::{Compression, NoCompression};
 
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
+use crate::keeper::Keeper;
 use crate::{csv, gonumber, units};
 
 /// Flags that may stand before or after every command.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Global flags")]
 pub(crate) struct Global {
+    /// Read the password from a file that others can read or replace (default: $TRESOR_ALLOW_OPEN_PASSWORD_FILE)
+    #[arg(long, global = true)]
+    pub(crate) allow_open_password_file: bool,
+    /// Take a new password that is soon guessed (default: $TRESOR_ALLOW_WEAK_PASSWORD)
+    #[arg(long, global = true)]
+    pub(crate) allow_weak_password: bool,
     /// Load root certificates from a PEM file instead of the system's (default: $RESTIC_CACERT)
     #[arg(long, global = true, value_name = "FILE", value_parser = csv::checked)]
     pub(crate) cacert: Vec<String>,
@@ -45,6 +52,9 @@ pub(crate) struct Global {
     /// Try this key file first, named by its id or a prefix (default: $RESTIC_KEY_HINT)
     #[arg(long, global = true, value_name = "KEY")]
     pub(crate) key_hint: Option<String>,
+    /// Let the password command see the credentials of the repository's service (default: $TRESOR_LEND_CREDENTIALS)
+    #[arg(long, global = true)]
+    pub(crate) lend_credentials: bool,
     /// Download at most so many KiB a second (default: no limit)
     #[arg(long, global = true, value_name = "RATE", value_parser = gonumber::int)]
     pub(crate) limit_download: Option<i64>,
@@ -75,6 +85,9 @@ pub(crate) struct Global {
     /// Read the password from this file (default: $RESTIC_PASSWORD_FILE)
     #[arg(short = 'p', long, global = true, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Take the password from keyring:NAME or systemd:NAME (default: $TRESOR_PASSWORD_FROM)
+    #[arg(long, global = true, value_name = "KEEPER", value_parser = parse_keeper)]
+    pub(crate) password_from: Option<Keeper>,
     /// Print only what was asked for, and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -107,6 +120,21 @@ pub(crate) struct Global {
 
 fn parse_compression(text: &str) -> std::result::Result<Compression, String> {
     text.parse().map_err(|wrong: NoCompression| wrong.to_string())
+}
+
+/// A keeper of passwords by flag or variable.
+pub(crate) fn parse_keeper(text: &str) -> std::result::Result<Keeper, String> {
+    text.parse().map_err(str::to_owned)
+}
+
+/// What a switch is, if its variable turns it on.
+fn switched(given: bool, name: &str, environment: &Environment) -> Result<bool> {
+    let Some(text) = environment.text(name).filter(|_| !given) else { return Ok(given) };
+    gonumber::bool(&text).map_err(|reason| invalid(name, &text, &reason))
+}
+
+fn invalid(name: &str, text: &str, reason: &str) -> Failure {
+    Failure::fatal(format!("invalid value for TRESOR_{name} {text:?}: {reason}"))
 }
 
 fn parse_pin(text: &str) -> std::result::Result<Pin, String> {
@@ -149,6 +177,16 @@ impl Global {
         self.password_file = self.password_file.or_else(|| path("PASSWORD_FILE")).filter(not_empty);
         self.password_command =
             self.password_command.or_else(|| text("PASSWORD_COMMAND")).filter(|command| !command.is_empty());
+        if self.password_from.is_none()
+            && let Some(text) = text("PASSWORD_FROM")
+        {
+            self.password_from =
+                Some(parse_keeper(&text).map_err(|reason| invalid("PASSWORD_FROM", &text, &reason))?);
+        }
+        let switch = |given, name| switched(given, name, environment);
+        self.allow_open_password_file = switch(self.allow_open_password_file, "ALLOW_OPEN_PASSWORD_FILE")?;
+        self.allow_weak_password = switch(self.allow_weak_password, "ALLOW_WEAK_PASSWORD")?;
+        self.lend_credentials = switch(self.lend_credentials, "LEND_CREDENTIALS")?;
         self.key_hint = self.key_hint.or_else(|| text("KEY_HINT")).filter(|hint| !hint.is_empty());
         self.http_user_agent = self.http_user_agent.or_else(|| text("HTTP_USER_AGENT"));
         self.tls_client_cert = self.tls_client_cert.or_else(|| path("TLS_CLIENT_CERT"));
@@ -160,9 +198,7 @@ impl Global {
             && let Some(list) = text("TLS_PIN")
         {
             let pins = list.split(',').map(parse_pin).collect::<std::result::Result<_, _>>();
-            self.tls_pin = pins.map_err(|reason| {
-                Failure::fatal(format!("invalid value for TRESOR_TLS_PIN {list:?}: {reason}"))
-            })?;
+            self.tls_pin = pins.map_err(|reason| invalid("TLS_PIN", &list, &reason))?;
         }
         if self.cacert.is_empty()
             && let Some(list) = text("CACERT")
@@ -220,6 +256,15 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_turns_a_switch_on() {
+        let settled = |flags: &[&str], value: &str| {
+            settle(flags, [("TRESOR_ALLOW_WEAK_PASSWORD", value)].into()).unwrap().allow_weak_password
+        };
+        assert!(settled(&[], "1") && settled(&["--allow-weak-password"], "0") && settled(&[], "true"));
+        assert!(!settled(&[], "0") && !settled(&[], "false") && !settled(&[], ""));
+    }
+
+    #[test]
     fn contradictions_and_bad_values_are_refused() {
         let message =
             |result: Result<Global>| result.err().map(|failure| failure.message).unwrap_or_default();
@@ -229,5 +274,8 @@ mod tests {
         );
         assert!(message(settle(&[], [("TRESOR_COMPRESSION", "abc")].into())).contains("must be one of"));
         assert!(message(settle(&[], [("RESTIC_PACK_SIZE", "zz")].into())).contains("RESTIC_PACK_SIZE"));
+        let name = "TRESOR_ALLOW_WEAK_PASSWORD";
+        assert!(message(settle(&[], [(name, "maybe")].into())).contains(name));
+        assert!(message(settle(&[], [("TRESOR_PASSWORD_FROM", "x")].into())).contains("keyring:NAME"));
     }
 }

@@ -75,8 +75,40 @@ pub(crate) const PLAINTEXT: Rule = Rule {
     hint: "`--insecure-plaintext` goes on without encryption; better, use https (`--cacert` names your own authority)",
 };
 
+/// New passwords that are soon guessed.
+pub(crate) const WEAK_PASSWORD: Rule = Rule {
+    refused: "a new password (`init`, `backup --init`, `key add`, `key passwd`) that fewer than 100 million guesses find \
+              by the estimate of `zxcvbn`, which knows common passwords, names, dates, patterns of the keyboard, your \
+              user and host name and the words of the repository's location",
+    because: "whoever has a copy of the repository can try passwords for as long as they like: 100 million take a \
+              processor core about a year, and cores are for rent",
+    flag: "--allow-weak-password",
+    hint: "`tresor key generate` prints a strong one; `--allow-weak-password` takes this one all the same",
+};
+
+/// Password files that others can read or replace.
+pub(crate) const OPEN_PASSWORD_FILE: Rule = Rule {
+    refused: "a password file that the group or everybody may read or write, that belongs to another user (not root, \
+              nor who called `sudo`), that is reached through another user's symbolic link, or that lies in or below a \
+              folder that everybody may write to without the sticky bit; pipes and descriptors (`<(…)`, `/dev/stdin`) \
+              are fine",
+    because: "others on this machine can read the password, or put one that they know in its place",
+    flag: "--allow-open-password-file",
+    hint: "`chmod 600` and a folder of your own close it; `--allow-open-password-file` reads it all the same",
+};
+
+/// The credentials of a service, lent to the password command.
+pub(crate) const LENT_CREDENTIALS: Rule = Rule {
+    refused: "a password command that asks with the credentials of the repository's own service: for a repository in S3 \
+              `AWS_SECRET_ACCESS_KEY` is not in its environment, and so on (those of other services are); under the name \
+              `restic` they are left to it without a word",
+    because: "a program gets the secrets that it needs, and no others",
+    flag: "--lend-credentials",
+    hint: "the command does not see the credentials of the repository's service; `--lend-credentials` leaves them to it",
+};
+
 /// Every such rule, for the manual.
-pub(crate) const RULES: &[&Rule] = &[&PLAINTEXT];
+pub(crate) const RULES: &[&Rule] = &[&PLAINTEXT, &WEAK_PASSWORD, &OPEN_PASSWORD_FILE, &LENT_CREDENTIALS];
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,22 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use tresor_backend::Location;
+use tresor_backend::child::Withheld;
+
+/// Settings that are secrets of ours.
+const SECRETS: [&str; 3] = ["PASSWORD", "FROM_PASSWORD", "REST_PASSWORD"];
+/// Settings that are locations, in which a password may stand.
+const LOCATIONS: [&str; 2] = ["REPOSITORY", "FROM_REPOSITORY"];
+/// The secrets of services, by the scheme of their repositories.
+const OF_SERVICES: &[(&str, &[&str])] = &[
+    ("s3", &["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MINIO_ROOT_PASSWORD"]),
+    ("azure", &["AZURE_ACCOUNT_KEY", "AZURE_ACCOUNT_SAS"]),
+    ("gs", &["GOOGLE_ACCESS_TOKEN"]),
+    ("b2", &["B2_ACCOUNT_KEY"]),
+    ("swift", &["OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET", "OS_AUTH_TOKEN", "ST_KEY"]),
+    ("opendal", &["OPENDAL_WEBDAV_PASSWORD"]),
+];
 
 /// A copy of the process's environment variables.
 pub(crate) struct Environment(HashMap<OsString, OsString>);
@@ -32,10 +48,26 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
+    /// What no program that we start is to see: our passwords, and those in locations.
+    pub(crate) fn withheld(&self) -> Withheld {
+        let ours = |names: &[&str]| -> Vec<String> {
+            let both = |name: &&str| ["TRESOR_", "RESTIC_"].map(|prefix| format!("{prefix}{name}"));
+            names.iter().flat_map(both).filter(|name| self.get(name).is_some()).collect()
+        };
+        let masked = |name: String| {
+            let shown = Location::parse(self.get(&name)?).ok()?.to_string();
+            shown.contains(":***@").then(|| (name.into(), shown.into()))
+        };
+        Withheld {
+            removed: ours(&SECRETS).into_iter().map(OsString::from).collect(),
+            replaced: ours(&LOCATIONS).into_iter().filter_map(masked).collect(),
+        }
+    }
+
     /// The environment as the secondary repository of a command sees it: its `FROM_` settings are the settings.
     pub(crate) fn secondary(&self) -> Environment {
         let settings =
-            ["REPOSITORY", "REPOSITORY_FILE", "PASSWORD", "PASSWORD_FILE", "PASSWORD_COMMAND", "KEY_HINT"];
+            ["REPOSITORY", "REPOSITORY_FILE", "PASSWORD", "PASSWORD_FILE", "PASSWORD_COMMAND", "PASSWORD_FROM", "KEY_HINT"];
         let mut variables = self.0.clone();
         for setting in settings {
             for prefix in ["TRESOR_", "RESTIC_"] {
@@ -47,6 +79,11 @@ impl Environment {
         }
         Environment(variables)
     }
+}
+
+/// The variables that hold secrets of the service behind repositories of this scheme.
+pub(crate) fn secrets_of_service(scheme: &str) -> &'static [&'static str] {
+    OF_SERVICES.iter().find(|(service, _)| *service == scheme).map_or(&[], |(_, names)| names)
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
@@ -71,6 +108,26 @@ mod tests {
         assert_eq!(secondary.text("REPOSITORY").as_deref(), Some("there"));
         assert_eq!(secondary.text("PASSWORD"), None);
         assert_eq!(secondary.text("HOST").as_deref(), Some("h"));
+    }
+
+    #[test]
+    fn our_secrets_are_for_nobody_else() {
+        let environment = Environment::from([
+            ("RESTIC_PASSWORD", "secret"),
+            ("TRESOR_REST_PASSWORD", "secret"),
+            ("RESTIC_REPOSITORY", "rest:https://me:secret@host/"),
+            ("TRESOR_FROM_REPOSITORY", "/srv/me:x@y"),
+            ("RCLONE_CONFIG_PASS", "for rclone"),
+        ]);
+        let mut withheld = environment.withheld();
+        withheld.removed.sort();
+        assert_eq!(withheld.removed, ["RESTIC_PASSWORD", "TRESOR_REST_PASSWORD"]);
+        assert_eq!(
+            withheld.replaced,
+            [("RESTIC_REPOSITORY".into(), OsString::from("rest:https://me:***@host/"))]
+        );
+        assert!(secrets_of_service("s3").contains(&"AWS_SECRET_ACCESS_KEY"));
+        assert!(secrets_of_service("sftp").is_empty());
     }
 
     #[test]

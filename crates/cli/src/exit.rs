@@ -4,7 +4,7 @@ use tresor_backend::net::NotEncrypted;
 use tresor_repo::Error as RepoError;
 
 use crate::causes::chain;
-use crate::compat::{PLAINTEXT, Program};
+use crate::compat::{PLAINTEXT, Program, Rule};
 use crate::units;
 
 /// The answer of every command.
@@ -18,6 +18,8 @@ pub(crate) enum Code {
     Success = 0,
     /// Stopped by an error, or the check found problems.
     Failed = 1,
+    /// Not begun, since a rule that restic does not have speaks against it.
+    Refused = 2,
     /// Done, but some of the source could not be read.
     Incomplete = 3,
     /// There is no repository at the location.
@@ -36,9 +38,10 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in order.
-    pub(crate) const ALL: [Code; 9] = [
+    pub(crate) const ALL: [Code; 10] = [
         Code::Success,
         Code::Failed,
+        Code::Refused,
         Code::Incomplete,
         Code::NoRepository,
         Code::Locked,
@@ -53,6 +56,7 @@ impl Code {
         match self {
             Code::Success => "done",
             Code::Failed => "stopped by an error; for `check`: problems were found",
+            Code::Refused => "refused by a rule that restic does not have: a weak new password, a password file open to others, plain HTTP",
             Code::Incomplete => "done, but some of the source could not be read",
             Code::NoRepository => "there is no repository at the location",
             Code::Locked => "somebody else's lock is in the way",
@@ -71,6 +75,9 @@ impl Code {
             Code::Success => "Nothing. Where results were asked for, they are complete.",
             Code::Failed => {
                 "Read the last line on standard error. `check` tells whether the repository is sound, `repair` mends it."
+            }
+            Code::Refused => {
+                "Nothing was changed. Standard error says what is wrong, and names the flag that allows it. Under the name `restic` this code does not occur."
             }
             Code::Incomplete => {
                 "The snapshot was written without what could not be read; standard error names it. For `forget`: some snapshots could not be removed, run it again."
@@ -117,6 +124,11 @@ impl Failure {
         Failure { code: Code::Failed, message: message.into(), hint: None }
     }
 
+    /// What `rule` refuses: code 2, and how it is allowed.
+    pub(crate) fn refused(message: impl std::fmt::Display, rule: &Rule) -> Self {
+        Failure::fatal(message).code(Code::Refused).hint(rule.hint)
+    }
+
     /// The same failure under another code.
     #[must_use]
     pub(crate) fn code(mut self, code: Code) -> Self {
@@ -161,7 +173,7 @@ impl From<RepoError> for Failure {
     fn from(error: RepoError) -> Self {
         let text = chain(&error);
         if is_not_encrypted(&error) {
-            return Failure::fatal(text).hint(PLAINTEXT.hint);
+            return Failure::refused(text, &PLAINTEXT);
         }
         let (code, message, hint) = match &error {
             RepoError::NoRepository { location, .. } => {

@@ -14,6 +14,10 @@ mod units;
 mod causes;
 mod exit;
 mod textfile;
+mod helper;
+mod passwordfile;
+mod keeper;
+mod strength;
 mod extended;
 mod ui;
 mod features;
@@ -177,6 +181,7 @@ fn run(program: Program, line: CommandLine, environment: Environment, cancel: &C
     let Some(verb) = line.verb else { return Ok(()) };
     let json = line.global.json;
     let global = line.global.settle(&environment).map_err(|failure| (early_voice(program, json), failure))?;
+    tresor_backend::child::withhold(environment.withheld());
     let style = style(program, &global, &environment, &verb);
     let ui = Arc::new(Ui::new(style, cancel.clone()));
     let ended = start(program, global, environment, verb, &ui, cancel);

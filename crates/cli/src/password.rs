@@ -1,14 +1,16 @@
-//! Where the password comes from: command, file, variable, prompt, stdin.
+//! Where the password comes from: command, file, keeper, variable, prompt, stdin.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
 use crate::args::Global;
+use crate::compat::LENT_CREDENTIALS;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
-use crate::{shellwords, textfile};
+use crate::helper::{self, Surroundings};
+use crate::keeper::Keeper;
+use crate::{passwordfile, shellwords, textfile};
 
 /// A password's bytes, wiped when dropped.
 pub(crate) type Secret = Zeroizing<Vec<u8>>;
@@ -23,12 +25,50 @@ pub(crate) enum Given {
     Ask,
 }
 
+/// What a password's source needs to know of us, and who decides in doubt.
+pub(crate) struct Ways<'a> {
+    /// For programs that print a password.
+    pub(crate) around: Surroundings<'a>,
+    /// The folder of systemd's credentials.
+    pub(crate) credentials: Option<&'a Path>,
+    /// The users whose files are ours.
+    pub(crate) trusted: Vec<u32>,
+    /// Told why others can read a password file; its error stands.
+    pub(crate) on_exposed: &'a dyn Fn(&str) -> Result<()>,
+}
+
+impl Ways<'_> {
+    /// The password in a file, trimmed.
+    fn file(&self, path: &Path) -> Result<Secret> {
+        let read = passwordfile::read(path, &self.trusted)?;
+        read.exposed.map_or(Ok(()), |reason| (self.on_exposed)(&reason))?;
+        Ok(read.password)
+    }
+
+    /// What a command prints, run without a shell.
+    fn command(&self, command: &str) -> Result<Secret> {
+        let words = shellwords::split(command).map_err(resolving)?;
+        let printed = helper::output(&words, &self.around).map_err(|reason| {
+            let failure = resolving(&reason);
+            if self.around.withheld.is_empty() { failure } else { failure.hint(LENT_CREDENTIALS.hint) }
+        })?;
+        Ok(Zeroizing::new(textfile::trim(&printed).to_vec()))
+    }
+
+    /// What a keeper has.
+    fn keeper(&self, keeper: &Keeper) -> Result<Secret> {
+        keeper.ask(&self.around, self.credentials).map_err(|reason| resolving(&reason))
+    }
+}
+
 /// The names of one repository's password settings: the main one's, or the source's of a copy.
 pub(crate) struct Sources<'a> {
     /// `--password-command` or its variable.
     pub(crate) command: Option<&'a str>,
     /// `--password-file` or its variable.
     pub(crate) file: Option<&'a Path>,
+    /// `--password-from` or its variable.
+    pub(crate) keeper: Option<&'a Keeper>,
     /// The password variable.
     pub(crate) variable: Option<Secret>,
     /// `--insecure-no-password`.
@@ -42,22 +82,25 @@ impl<'a> Sources<'a> {
         Sources {
             command: global.password_command.as_deref(),
             file: global.password_file.as_deref(),
+            keeper: global.password_from.as_ref(),
             variable: environment.setting("PASSWORD").map(|value| Zeroizing::new(value.as_bytes().to_vec())),
             no_password: global.insecure_no_password,
         }
     }
 
     /// Resolves what is given; an empty result counts as nothing given.
-    pub(crate) fn resolve(&self) -> Result<Given> {
-        let password = match (self.command, self.file) {
-            (Some(_), Some(_)) => {
+    pub(crate) fn resolve(self, ways: &Ways<'_>) -> Result<Given> {
+        let password = match (self.command, self.file, self.keeper) {
+            (Some(_), Some(_), _) => {
                 return Err(resolving("Fatal: Password file and command are mutually exclusive options"));
             }
-            (Some(command), None) => Some(from_command(command)?),
-            (None, Some(file)) => Some(Zeroizing::new(
-                textfile::read_trimmed(file).map_err(|failure| resolving(&failure.message))?,
-            )),
-            (None, None) => self.variable.clone(),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                return Err(resolving("--password-from, --password-file and --password-command exclude each other"));
+            }
+            (Some(command), None, None) => Some(ways.command(command)?),
+            (None, Some(file), None) => Some(ways.file(file).map_err(while_resolving)?),
+            (None, None, Some(keeper)) => Some(ways.keeper(keeper)?),
+            (None, None, None) => self.variable,
         };
         match password.filter(|password| !password.is_empty()) {
             Some(_) if self.no_password => Err(Failure::fatal(
@@ -74,30 +117,9 @@ fn resolving(reason: &str) -> Failure {
     Failure::fatal(format!("Resolving password failed: {reason}"))
 }
 
-/// Runs a command, without a shell, and takes its output; its stderr passes through.
-fn from_command(command: &str) -> Result<Secret> {
-    let words = shellwords::split(command).map_err(resolving)?;
-    let output = Command::new(&words[0])
-        .args(&words[1..])
-        .env_remove(crate::shells::VARIABLE)
-        .stdin(Stdio::inherit())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| resolving(&format!("exec: {:?}: {}", words[0], start_failure(&error))))?;
-    let printed = Zeroizing::new(output.stdout);
-    match output.status.code() {
-        Some(0) => Ok(Zeroizing::new(textfile::trim(&printed).to_vec())),
-        Some(code) => Err(resolving(&format!("exit status {code}"))),
-        None => Err(resolving(&format!("{}", output.status))),
-    }
-}
-
-/// Why a program could not be started.
-fn start_failure(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "executable file not found in $PATH".into(),
-        _ => crate::causes::chain(error),
-    }
+/// The same, of a failure that has its code and hint: restic repeats what is fatal.
+fn while_resolving(failure: Failure) -> Failure {
+    Failure { message: resolving(&failure.message).message, ..failure }
 }
 
 /// Asks for a password: on a terminal by a prompt, else it is the first line of stdin.
@@ -116,8 +138,8 @@ pub(crate) fn ask_new(prompt: &str, again: &str) -> Result<Secret> {
 }
 
 /// A new password read from a file.
-pub(crate) fn new_from_file(path: &Path) -> Result<Secret> {
-    let password = Zeroizing::new(textfile::read_trimmed(path)?);
+pub(crate) fn new_from_file(path: &Path, ways: &Ways<'_>) -> Result<Secret> {
+    let password = ways.file(path)?;
     if password.is_empty() {
         return Err(Failure::plain(
             "an empty password is not allowed by default. Pass the flag `--new-insecure-no-password` to restic to disable this check",
@@ -162,11 +184,17 @@ mod tests {
 
     fn sources<'a>(command: Option<&'a str>, variable: &str, no_password: bool) -> Sources<'a> {
         let variable = Some(Zeroizing::new(variable.as_bytes().to_vec()));
-        Sources { command, file: None, variable, no_password }
+        Sources { command, file: None, keeper: None, variable, no_password }
     }
 
-    fn password(sources: &Sources<'_>) -> String {
-        match sources.resolve() {
+    fn password(sources: Sources<'_>) -> String {
+        let ways = Ways {
+            around: Surroundings { path: Some(std::ffi::OsStr::new("/usr/bin:/bin")), withheld: &[] },
+            credentials: None,
+            trusted: vec![],
+            on_exposed: &|reason| Err(Failure::fatal(reason)),
+        };
+        match sources.resolve(&ways) {
             Ok(Given::Password(password)) => String::from_utf8_lossy(&password).into_owned(),
             Ok(Given::Empty) => "<empty>".into(),
             Ok(Given::Ask) => "<ask>".into(),
@@ -176,14 +204,17 @@ mod tests {
 
     #[test]
     fn the_first_source_that_gives_something_counts() {
-        assert_eq!(password(&sources(Some("echo ' a b '"), "env", false)), "a b");
-        assert_eq!(password(&sources(None, "env ", false)), "env ");
-        assert_eq!(password(&sources(None, "", false)), "<ask>");
-        assert_eq!(password(&sources(Some("true"), "", true)), "<empty>");
-        assert!(password(&sources(None, "env", true)).contains("must not be specified together"));
+        assert_eq!(password(sources(Some("echo ' a b '"), "env", false)), "a b");
+        assert_eq!(password(sources(None, "env ", false)), "env ");
+        assert_eq!(password(sources(None, "", false)), "<ask>");
+        assert_eq!(password(sources(Some("true"), "", true)), "<empty>");
+        assert!(password(sources(None, "env", true)).contains("must not be specified together"));
         assert_eq!(
-            password(&sources(Some("sh -c 'exit 3'"), "", false)),
+            password(sources(Some("sh -c 'exit 3'"), "", false)),
             "Fatal: Resolving password failed: exit status 3"
         );
+        let keeper = Keeper::Systemd("x".into());
+        let both = Sources { keeper: Some(&keeper), ..sources(Some("true"), "", false) };
+        assert!(password(both).contains("exclude each other"));
     }
 }

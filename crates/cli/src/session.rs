@@ -1,9 +1,11 @@
 //! What a command works with: who we are, how we talk, and the repository opened for its purpose.
 
+mod passwords;
+
 use std::ffi::OsStr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 use tresor_backend::child::Listener;
@@ -24,11 +26,11 @@ use tresor_repo::{Error as RepoError, Monitor, Repository};
 
 use crate::args::Global;
 use crate::causes::chain;
-use crate::compat::Program;
+use crate::compat::{Program, Rule};
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::Extended;
-use crate::password::{self, Given, Sources};
+use crate::password::Given;
 use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
@@ -56,6 +58,8 @@ pub(crate) struct Session {
     /// The repositories that were asked something, and how often; a secondary session shares it.
     pub(crate) counted: Arc<Mutex<Vec<Counted>>>,
     extended: Extended,
+    /// What is said about the password, once it was looked for.
+    given: OnceLock<Given>,
     /// What every call on the repositories passes; a secondary session shares it.
     pub(crate) gate: Gate,
 }
@@ -117,6 +121,7 @@ impl Session {
             called,
             counted: Arc::default(),
             extended,
+            given: OnceLock::new(),
             gate,
         })
     }
@@ -304,7 +309,14 @@ impl Session {
 
     /// The location by flag, variable or file.
     pub(crate) fn location(&self) -> Result<Location> {
-        let text = match (&self.global.repo, &self.global.repository_file) {
+        use std::os::unix::ffi::OsStrExt;
+        Location::parse(OsStr::from_bytes(&self.location_text()?))
+            .map_err(|error| Failure::fatal(format!("parsing repository location failed: {error}")))
+    }
+
+    /// The location as it was given; it may hold a password.
+    fn location_text(&self) -> Result<Vec<u8>> {
+        Ok(match (&self.global.repo, &self.global.repository_file) {
             (Some(_), Some(_)) => {
                 return Err(Failure::fatal(
                     "Options -r and --repository-file are mutually exclusive, please specify only one",
@@ -315,10 +327,7 @@ impl Session {
             (None, None) => {
                 return Err(Failure::fatal("Please specify repository location (-r or --repository-file)"));
             }
-        };
-        use std::os::unix::ffi::OsStrExt;
-        Location::parse(OsStr::from_bytes(&text))
-            .map_err(|error| Failure::fatal(format!("parsing repository location failed: {error}")))
+        })
     }
 
     fn rates(&self) -> Option<Rates> {
@@ -371,14 +380,13 @@ impl Session {
 
     /// Opens a repository with the password; typed wrongly on a terminal, it is asked for again, twice.
     pub(crate) fn open_uncached<R: Right>(&self, handle: Handle<R>) -> Result<Repository<R>> {
-        let given = Sources::of(&self.global, &self.environment).resolve()?;
+        let given = self.given()?;
         let hint = self.global.key_hint.as_deref();
         let monitor = self.monitor();
         let asked = matches!(given, Given::Ask) && std::io::IsTerminal::is_terminal(&std::io::stdin());
         let mut tries = if asked { 3 } else { 1 };
-        let mut given = Some(given);
         loop {
-            let password = self.password(given.take().unwrap_or(Given::Ask))?;
+            let password = self.password(given)?;
             tries -= 1;
             match Repository::open(handle.clone(), &password, hint, self.options()?, &*monitor) {
                 Err(RepoError::WrongPassword) if tries > 0 => {
@@ -400,38 +408,6 @@ impl Session {
             _ => format!(", compression level {}", repository.options().compression),
         };
         self.ui.print_on_terminal(&format!("repository {id} opened (version {version}{level})"));
-    }
-
-    fn password(&self, given: Given) -> Result<Password> {
-        let bytes = match given {
-            Given::Password(bytes) => bytes,
-            Given::Empty => password::Secret::default(),
-            Given::Ask => password::ask(&format!("enter password for {}: ", self.called))?,
-        };
-        Ok(Password::new(bytes.to_vec()))
-    }
-
-    /// Whether the password comes from a flag or variable, so that stdin is free for data.
-    pub(crate) fn password_is_given(&self) -> Result<bool> {
-        let terminal = || std::io::IsTerminal::is_terminal(&std::io::stdin());
-        let given = Sources::of(&self.global, &self.environment).resolve()?;
-        Ok(!matches!(given, Given::Ask) || terminal())
-    }
-
-    /// Whether the password is at hand without anybody typing it.
-    pub(crate) fn password_needs_nobody(&self) -> bool {
-        let given = Sources::of(&self.global, &self.environment).resolve();
-        matches!(given, Ok(Given::Password(_) | Given::Empty))
-    }
-
-    /// A password for a repository that is to be made.
-    pub(crate) fn new_password(&self) -> Result<Password> {
-        let bytes = match Sources::of(&self.global, &self.environment).resolve()? {
-            Given::Password(bytes) => bytes,
-            Given::Empty => password::Secret::default(),
-            Given::Ask => password::ask_new("enter password for new repository: ", "enter password again: ")?,
-        };
-        Ok(Password::new(bytes.to_vec()))
     }
 
     /// How repositories are used in this session.
@@ -499,6 +475,21 @@ impl Session {
             uid: uid.as_raw(),
             gid: nix::unistd::getgid().as_raw(),
         }
+    }
+
+    /// What a rule of ours makes of this command line, where `what` is wrong: refused, or told as restic.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub(crate) fn weigh(&self, rule: &Rule, allowed: bool, what: &str) -> Result<()> {
+        if allowed {
+            return Ok(());
+        }
+        if !self.program.goes_on(false) {
+            return Err(Failure::refused(what, rule));
+        }
+        self.ui.error(&format!("warning: {what}"));
+        Ok(())
     }
 
     /// Tells if a lock could not be given back.

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 /// A program, a repository and a password; the same for restic and for tresor, so that roles can be exchanged.
 ///
 /// Nothing of the caller's environment gets through except `PATH` and `TMPDIR`: home, cache and
-/// configuration are temporary folders, the time zone is UTC. Cloning shares them.
+/// configuration are temporary folders, the time zone is UTC. Cloning shares them. New repositories may have the
+/// weak password of the fixtures; a test of that rule sets `TRESOR_ALLOW_WEAK_PASSWORD` to nothing.
 #[derive(Debug, Clone)]
 pub struct Client {
     program: PathBuf,
@@ -55,7 +56,8 @@ impl Client {
             home,
         };
         let client = client.variable("HOME", folder).variable("XDG_CACHE_HOME", &cache);
-        client.variable("RESTIC_CACHE_DIR", cache).variable("TZ", "UTC").variable("LC_ALL", "C.UTF-8")
+        let client = client.variable("RESTIC_CACHE_DIR", cache).variable("TRESOR_ALLOW_WEAK_PASSWORD", "1");
+        client.variable("TZ", "UTC").variable("LC_ALL", "C.UTF-8")
     }
 
     /// The same with another password.
@@ -138,6 +140,14 @@ impl Client {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap_or_else(|e| panic!("cannot run {}: {e}", self.program.display()))
     }
+}
+
+/// Writes a file for nobody but its owner, as a password file must be.
+pub fn secret_file(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+    let path = path.as_ref();
+    let written = std::fs::write(path, content)
+        .and_then(|()| std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)));
+    written.unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
 }
 
 /// What a program did: exit code and output.

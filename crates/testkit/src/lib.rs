@@ -24,7 +24,7 @@ pub mod policies;
 pub mod broken;
 pub mod hostile;
 
-pub use client::{Client, Run};
+pub use client::{Client, Run, secret_file};
 pub use compare::{Difference, assert_same, compare_trees};
 pub use crash::CrashBackend;
 pub use generate::{Spec, generate, mutate};

@@ -80,7 +80,7 @@ struct Programs;
 
 impl CommandExecute for Programs {
     async fn command_execute<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> Result<CommandOutput> {
-        let output = std::process::Command::new(program).args(args).stdin(Stdio::null()).output();
+        let output = crate::child::command(program).args(args).stdin(Stdio::null()).output();
         let output =
             output.map_err(|error| Error::config_invalid("cannot run a program").with_source(error))?;
         let status = output.status.code().unwrap_or(-1);

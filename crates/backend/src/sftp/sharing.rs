@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use tempfile::TempDir;
 
 /// The longest path of a folder in which ssh can make its socket: 108 bytes less what it appends for a while.
@@ -57,7 +57,7 @@ fn is_plain(path: &str) -> bool {
 
 /// What ssh would do with these arguments, one setting a line.
 fn configuration(program: &OsStr, arguments: &[OsString]) -> Option<String> {
-    let mut asked = Command::new(program);
+    let mut asked = crate::child::command(program);
     asked.arg("-G").args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
     let told = asked.output().ok().filter(|told| told.status.success())?;
     Some(String::from_utf8_lossy(&told.stdout).into_owned())

@@ -125,7 +125,7 @@ fn open(args: &Args, session: &Session) -> Result<Opened<Append, Option<SharedLo
     }
     match session.open_to_add() {
         Err(failure) if args.init && failure.code == Code::NoRepository => {
-            super::init::make(session, 2, None)?;
+            super::init::make(session, 2, None, false)?;
             session.open_to_add()
         }
         outcome => outcome,

@@ -17,6 +17,9 @@ use crate::ui::schema::Id;
 /// Make a new repository
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Leave the names of user and host out of the key file
+    #[arg(long)]
+    anonymous_key: bool,
     /// Cut files as the source repository does, so that both find the same blobs
     #[arg(long)]
     copy_chunker_params: bool,
@@ -45,7 +48,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         }
         false => None,
     };
-    let id = make(session, version, source.as_ref().map(Repository::config))?;
+    let id = make(session, version, source.as_ref().map(Repository::config), args.anonymous_key)?;
     tell(session, id, source.is_some());
     Ok(())
 }
@@ -65,8 +68,13 @@ fn version(text: &str) -> Result<u32> {
 /// Makes a repository at the session's location; it cuts files as `like` does, if that is given.
 ///
 /// # Errors
-/// There is one already; no password; those of the backend.
-pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Result<RepoId> {
+/// There is one already; no password, or a weak one; those of the backend.
+pub(crate) fn make(
+    session: &Session,
+    version: u32,
+    like: Option<&Config>,
+    anonymous: bool,
+) -> Result<RepoId> {
     let doubled =
         |failure: Failure| match failure.message.starts_with("Fatal: ") && session.program.is_restic() {
             true => Failure { message: format!("Fatal: {}", failure.message), ..failure },
@@ -75,10 +83,13 @@ pub(crate) fn make(session: &Session, version: u32, like: Option<&Config>) -> Re
     // restic says that these are fatal twice.
     let handle = session.handle().map_err(doubled)?;
     let password = session.new_password().map_err(doubled)?;
-    let owner = session.owner();
+    let (username, hostname) = match anonymous {
+        true => Default::default(),
+        false => (session.owner().username, session.owner().hostname),
+    };
     let key = NewKey {
-        username: owner.username,
-        hostname: owner.hostname,
+        username,
+        hostname,
         created: session.now(),
         cost: KeyCost::default(),
     };

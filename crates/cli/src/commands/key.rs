@@ -1,5 +1,7 @@
 //! `key`: the key files of a repository, each with a password of its own.
 
+pub(crate) mod generate;
+
 use clap::{CommandFactory, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,7 +11,6 @@ use tresor_repo::keyfile::{KeyCost, NewKey, Password};
 use tresor_repo::keys::KeyInfo;
 
 use crate::exit::{Failure, Result};
-use crate::password;
 use crate::session::Session;
 use crate::ui::changes::Told;
 use crate::ui::schema::Id;
@@ -29,6 +30,8 @@ pub(crate) struct Args {
 enum Action {
     /// Add a password
     Add(NewArgs),
+    /// Print a new passphrase of random words, to be the password of a repository
+    Generate(generate::Args),
     /// List the key files
     List {
         #[arg(hide = true)]
@@ -47,6 +50,9 @@ enum Action {
 /// What a new key file is to be.
 #[derive(clap::Args)]
 struct NewArgs {
+    /// Leave the names of user and host out of the key file
+    #[arg(long, conflicts_with_all = ["host", "user"])]
+    anonymous_key: bool,
     /// Store this host name with the key (default: the machine's)
     #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
     host: String,
@@ -66,7 +72,7 @@ struct NewArgs {
 impl Args {
     /// Whether `--json` replaces the text: it silences `remove`, and `add` and `passwd` do not know it.
     pub(crate) fn speaks_json(&self) -> bool {
-        matches!(self.action, Some(Action::List { .. } | Action::Remove { .. }))
+        matches!(self.action, Some(Action::Generate(_) | Action::List { .. } | Action::Remove { .. }))
     }
 }
 
@@ -78,6 +84,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
             Ok(())
         }
         Some(Action::Add(new)) => add(new, session),
+        Some(Action::Generate(args)) => generate::run(args, session),
         Some(Action::List { surplus }) => {
             super::refuse_arguments(session, "key list", surplus)?;
             list(session)
@@ -99,8 +106,9 @@ fn add(new: &NewArgs, session: &Session) -> Result<()> {
     super::refuse_arguments(session, "key add", &new.surplus)?;
     let repository = session.open_unlocked()?;
     let lock = session.lock_shared(&repository)?;
+    let key = new_key(new, session);
     let added =
-        new_password(new).and_then(|password| Ok(repository.add_key(&password, &new_key(new, session))?));
+        new_password(new, &key, session).and_then(|password| Ok(repository.add_key(&password, &key)?));
     session.release(lock.release());
     let id = added?;
     session.ui.tell(&Told::KeyAdded { id });
@@ -112,7 +120,7 @@ fn change_password(new: &NewArgs, session: &Session) -> Result<()> {
     super::refuse_arguments(session, "key passwd", &new.surplus)?;
     let mut opened = session.open_to_remove()?;
     let key = new_key(new, session);
-    let changed = new_password(new)
+    let changed = new_password(new, &key, session)
         .and_then(|password| Ok(opened.repository.change_password(&password, &key, &opened.lock)?));
     opened.close(session);
     session.ui.tell(&Told::KeyAdded { id: changed? });
@@ -150,7 +158,11 @@ fn remove(ids: &[String], session: &Session) -> Result<()> {
 
 fn new_key(new: &NewArgs, session: &Session) -> NewKey {
     let owner = session.owner();
-    let given = |text: &str, default: String| if text.is_empty() { default } else { text.to_owned() };
+    let given = |text: &str, default: String| match text {
+        _ if new.anonymous_key => String::new(),
+        "" => default,
+        text => text.to_owned(),
+    };
     NewKey {
         username: given(&new.user, owner.username),
         hostname: given(&new.host, owner.hostname),
@@ -159,18 +171,14 @@ fn new_key(new: &NewArgs, session: &Session) -> NewKey {
     }
 }
 
-fn new_password(new: &NewArgs) -> Result<Password> {
-    let bytes = match (&new.new_password_file, new.new_insecure_no_password) {
-        (Some(_), true) => {
-            return Err(Failure::plain(
-                "only either --new-password-file or --new-insecure-no-password may be specified",
-            ));
-        }
-        (None, true) => password::Secret::default(),
-        (Some(file), false) => password::new_from_file(file)?,
-        (None, false) => password::ask_new("enter new password: ", "enter password again: ")?,
-    };
-    Ok(Password::new(bytes.to_vec()))
+fn new_password(new: &NewArgs, key: &NewKey, session: &Session) -> Result<Password> {
+    match (&new.new_password_file, new.new_insecure_no_password) {
+        (Some(_), true) => Err(Failure::plain(
+            "only either --new-password-file or --new-insecure-no-password may be specified",
+        )),
+        (None, true) => Ok(Password::new(Vec::new())),
+        (file, false) => session.another_password(file.as_deref(), &[&key.username, &key.hostname]),
+    }
 }
 
 fn list(session: &Session) -> Result<()> {

@@ -102,6 +102,12 @@ const VARIABLES: &[(&str, &str)] = &[
     ("TRESOR_PASSWORD", "the password itself"),
     ("TRESOR_PASSWORD_FILE", "file with the password, as `--password-file`"),
     ("TRESOR_PASSWORD_COMMAND", "command that prints the password, as `--password-command`"),
+    ("TRESOR_PASSWORD_FROM", "what keeps the password, as `--password-from`"),
+    ("TRESOR_ALLOW_WEAK_PASSWORD", "`1`: as `--allow-weak-password`"),
+    ("TRESOR_ALLOW_OPEN_PASSWORD_FILE", "`1`: as `--allow-open-password-file`"),
+    ("TRESOR_LEND_CREDENTIALS", "`1`: as `--lend-credentials`"),
+    ("CREDENTIALS_DIRECTORY", "folder of the credentials that systemd gives a service, for `--password-from systemd:NAME`"),
+    ("SUDO_UID", "who called `sudo`: as root, the password files of this user are ours"),
     ("TRESOR_KEY_HINT", "key file to try first, as `--key-hint`"),
     ("TRESOR_CACHE_DIR", "folder of the caches, as `--cache-dir`"),
     ("TRESOR_COMPRESSION", "as `--compression`"),
@@ -174,9 +180,10 @@ fn hardening() -> String {
         "# What restic allows and tresor refuses\n\nMade by `cargo xtask generate`; do not edit.\n\n",
     );
     page.push_str("These command lines work with restic. Under the name `tresor` they are refused, and the error names the one flag ");
-    page.push_str("that allows them; with the flag a warning on stderr says so in every run. Under the name `restic`, or with ");
-    page.push_str("`TRESOR_COMPAT=restic`, they go on with that warning and without the flag. What a repository or a server could ");
-    page.push_str("do to you is refused under both names, and is not in this table.\n\n");
+    page.push_str("that allows them; the exit code is 2. Under the name `restic`, or with `TRESOR_COMPAT=restic`, they go on ");
+    page.push_str("without the flag, with a warning on stderr. `--insecure-plaintext` is announced in every run; the other ");
+    page.push_str("flags, which have a variable too (`TRESOR_ALLOW_WEAK_PASSWORD=1` and so on), are silent. What a repository or a ");
+    page.push_str("server could do to you is refused under both names, and is not in this table.\n\n");
     page.push_str("| refused | why | allowed by |\n|---|---|---|\n");
     for rule in RULES {
         let _ = writeln!(page, "| {} | {} | `{}` |", rule.refused, rule.because, rule.flag);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::exit::{Failure, Result};
+use crate::keeper::Keeper;
 use crate::session::Session;
 
 /// Flags that say where the secondary repository is and how it is opened.
@@ -21,6 +22,10 @@ pub(crate) struct SecondaryFlags {
     /// Read the password of the source repository from this file (default: $RESTIC_FROM_PASSWORD_FILE)
     #[arg(long, value_name = "FILE")]
     from_password_file: Option<PathBuf>,
+    /// Take the password of the source repository from keyring:NAME or systemd:NAME
+    /// (default: $TRESOR_FROM_PASSWORD_FROM)
+    #[arg(long, value_name = "KEEPER", value_parser = crate::args::parse_keeper)]
+    from_password_from: Option<Keeper>,
     /// Location of the source repository (default: $RESTIC_FROM_REPOSITORY)
     #[arg(long, value_name = "REPOSITORY")]
     from_repo: Option<String>,
@@ -56,6 +61,7 @@ impl SecondaryFlags {
         global.repository_file.clone_from(&self.from_repository_file);
         global.password_file.clone_from(&self.from_password_file);
         global.password_command.clone_from(&self.from_password_command);
+        global.password_from.clone_from(&self.from_password_from);
         global.key_hint.clone_from(&self.from_key_hint);
         global.insecure_no_password = self.from_insecure_no_password;
         let environment = session.environment.secondary();

@@ -111,7 +111,7 @@ fn keys_of_one_program_are_keys_of_the_other() {
     let scene = Scene::new();
     let with = |program: &Client, password: &str| program.clone().password(password);
     let new = |program: &Client, word: &str, password: &str| {
-        std::fs::write(scene.join("new password"), password).unwrap();
+        tresor_testkit::secret_file(scene.join("new password"), password);
         program.ok(["key", word, "--new-password-file", "new password"]);
     };
     new(&scene.tresor, "add", "from tresor");

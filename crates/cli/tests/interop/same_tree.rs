@@ -225,7 +225,7 @@ fn folders_longer_than_the_memory_are_stored_alike_and_read_back() {
 
         let copy = Scene::of_version(2);
         let (from, password) = (ours.repository(), copy.join("password"));
-        std::fs::write(&password, tresor_testkit::fixtures::PASSWORD).unwrap();
+        tresor_testkit::secret_file(&password, tresor_testkit::fixtures::PASSWORD);
         let from =
             ["--from-repo", from.to_str().unwrap(), "--from-password-file", password.to_str().unwrap()];
         copy.tresor.ok([&LITTLE[..], &["copy"], &from].concat());

@@ -1,14 +1,13 @@
 //! `key`: passwords added, changed and removed, as restic sees them.
 
 use crate::pair::Pair;
-use std::fs;
-use tresor_testkit::fixtures;
+use tresor_testkit::{fixtures, secret_file};
 
 /// A repository without snapshots, and a file with another password.
 fn prepared() -> (fixtures::Unpacked, Pair) {
     let empty = fixtures::empty_repository();
     let pair = Pair::at(&empty.path);
-    fs::write(pair.tresor.home().join("new"), " second \n").unwrap();
+    secret_file(pair.tresor.home().join("new"), " second \n");
     (empty, pair)
 }
 
@@ -71,7 +70,7 @@ fn wrong_words_are_refused_and_unknown_ones_are_helped() {
     ] {
         pair.same(line).exits(1);
     }
-    fs::write(pair.tresor.home().join("empty"), "\n").unwrap();
+    secret_file(pair.tresor.home().join("empty"), "\n");
     pair.tresor.run(["key", "add", "--new-password-file", "empty"]).exits(1);
     for line in [&["key"][..], &["key", "bogus"]] {
         assert!(pair.tresor.ok(line).text().contains("passwd"), "{line:?}");

@@ -18,6 +18,7 @@ mod ls;
 mod messages;
 mod mount;
 mod pair;
+mod passwords;
 mod prune;
 mod repair;
 mod reference;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use tresor_testkit::{Client, Run, TestTree, fixtures, peers};
+use tresor_testkit::{Client, Run, TestTree, fixtures, peers, secret_file};
 
 /// The schema that the program prints.
 fn schema() -> Value {
@@ -154,7 +154,7 @@ fn restores(told: &Checked, folder: &Path) {
 fn keys(told: &Checked, folder: &Path) {
     let file = |password: &str| {
         let file = folder.join(password);
-        fs::write(&file, password).unwrap();
+        secret_file(&file, password);
         file.to_str().unwrap().to_owned()
     };
     let before = told.client.ok(["list", "keys"]).text();
@@ -164,6 +164,8 @@ fn keys(told: &Checked, folder: &Path) {
     told.says("key remove", &[new], 0);
     told.says("key passwd", &["--new-password-file", &file("secret")], 0);
     told.says("key remove", &["zzz"], 1);
+    told.says("key generate", &["--words", "5"], 0);
+    told.says("key generate", &["--words", "4"], 1);
 }
 
 /// What is said of a repository that lost all its packs.

@@ -11,6 +11,7 @@ mod rclone;
 mod object;
 mod plain;
 mod rest;
+mod secret_grep;
 mod sftp;
 mod ssh_inject;
 mod swift;

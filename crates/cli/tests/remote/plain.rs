@@ -95,7 +95,7 @@ fn client((_, location, variables): &Case) -> Client {
 
 #[track_caller]
 fn is_refused(case: &Case, flags: &[&str], elsewhere: &Elsewhere) {
-    let run = client(case).run(flags.iter().chain(&["cat", "config"])).exits(1);
+    let run = client(case).run(flags.iter().chain(&["cat", "config"])).exits(2);
     let errors = run.errors();
     assert!(errors.contains("nothing would be encrypted"), "{}: {run}", case.0);
     assert!(

@@ -33,6 +33,8 @@ impl Shell {
         command.env("HOME", folder.join("home")).env("TMPDIR", folder.join("tmp"));
         command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8").env("RESTIC_REPOSITORY", folder.join("repo"));
         command.env("RESTIC_PASSWORD", crate::fixtures::PASSWORD);
+        // restic has no such rules, and says nothing.
+        command.env("TRESOR_ALLOW_WEAK_PASSWORD", "1").env("TRESOR_ALLOW_OPEN_PASSWORD_FILE", "1");
         command.envs(names.variables.iter().map(|(name, value)| (name, value)));
         Run::of(&mut command)
     }

@@ -57,7 +57,7 @@ impl Contender {
     /// Tells the command, by its environment and first arguments, where and how.
     fn set_restic(&self, command: &mut Command, task: &Task<'_>) {
         command.env("RESTIC_PASSWORD", PASSWORD).env("RESTIC_CACHE_DIR", self.folder.join("cache"));
-        command.env("RESTIC_REPOSITORY", self.location());
+        command.env("RESTIC_REPOSITORY", self.location()).env("TRESOR_ALLOW_WEAK_PASSWORD", "1");
         if task.row.copies() {
             command.env("RESTIC_FROM_PASSWORD", PASSWORD).env("RESTIC_REPOSITORY", self.second(task));
         }

@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tresor_backend::Cancel;
+use tresor_backend::{Cancel, child};
 use tresor_repo::Repository;
 use tresor_repo::handle::Append;
 use tresor_repo::index::Index;
@@ -113,7 +113,7 @@ struct Running {
 impl Running {
     fn start(args: &Args, ui: &Arc<Ui>) -> Result<Self> {
         let name = args.targets[0].to_string_lossy().into_owned();
-        let mut child = Command::new(&args.targets[0])
+        let mut child = child::command(&args.targets[0])
             .args(&args.targets[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -13,7 +13,7 @@ use crate::commands::{
 use crate::ui::{backup, changes, check, errors, prune, restore, traffic};
 
 /// The version of the schema: the second number grows with what is added, the first with what breaks readers.
-const VERSION: &str = "1.2";
+const VERSION: &str = "1.3";
 
 /// The schema as a file.
 pub(super) fn schema() -> String {
@@ -69,6 +69,7 @@ impl Catalogue {
         self.message::<tag::Changed>("tag_changed", "changed");
         self.message::<tag::Summary>("tag_summary", "summary");
         self.message::<init::Initialized<'_>>("initialized", "initialized");
+        self.message::<key::generate::Message<'_>>("passphrase", "passphrase");
         self.message::<tls::Message<'_>>("tls_server", "server");
         self.message::<version::Message>("version", "version");
         self.message::<explain::Message>("exit_code", "exit_code");
@@ -115,6 +116,7 @@ impl Catalogue {
         self.command("generate", Both, &[], &[]);
         self.command("init", Both, &["initialized"], &[]);
         self.command("key add", OurName, &["told_key_added"], &[]);
+        self.command("key generate", Both, &["passphrase"], &[]);
         self.command("key list", Both, &["keys"], &[]);
         self.command("key passwd", OurName, &["told_key_added"], &[]);
         self.command("key remove", OurName, &["told_key_removed"], &[]);
