@@ -48,7 +48,9 @@ pub fn withhold(withheld: Withheld) {
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     if let Some(withheld) = WITHHELD.get() {
-        withheld.removed.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in &withheld.removed {
+            command.env_remove(name);
+        }
         command.envs(withheld.replaced.iter().map(|(name, value)| (name, value)));
     }
     command

@@ -66,8 +66,15 @@ impl Environment {
 
     /// The environment as the secondary repository of a command sees it: its `FROM_` settings are the settings.
     pub(crate) fn secondary(&self) -> Environment {
-        let settings =
-            ["REPOSITORY", "REPOSITORY_FILE", "PASSWORD", "PASSWORD_FILE", "PASSWORD_COMMAND", "PASSWORD_FROM", "KEY_HINT"];
+        let settings = [
+            "REPOSITORY",
+            "REPOSITORY_FILE",
+            "PASSWORD",
+            "PASSWORD_FILE",
+            "PASSWORD_COMMAND",
+            "PASSWORD_FROM",
+            "KEY_HINT",
+        ];
         let mut variables = self.0.clone();
         for setting in settings {
             for prefix in ["TRESOR_", "RESTIC_"] {

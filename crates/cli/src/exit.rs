@@ -56,7 +56,9 @@ impl Code {
         match self {
             Code::Success => "done",
             Code::Failed => "stopped by an error; for `check`: problems were found",
-            Code::Refused => "refused by a rule that restic does not have: a weak new password, a password file open to others, plain HTTP",
+            Code::Refused => {
+                "refused by a rule that restic does not have: a weak new password, a password file open to others, plain HTTP"
+            }
             Code::Incomplete => "done, but some of the source could not be read",
             Code::NoRepository => "there is no repository at the location",
             Code::Locked => "somebody else's lock is in the way",

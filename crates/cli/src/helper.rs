@@ -33,7 +33,9 @@ pub(crate) fn output(words: &[String], around: &Surroundings<'_>) -> Result<Zero
     let mut command = child::command(program.as_os_str());
     std::os::unix::process::CommandExt::arg0(&mut command, name);
     command.args(arguments).env_remove(crate::shells::VARIABLE);
-    around.withheld.iter().for_each(|variable| drop(command.env_remove(variable)));
+    for variable in around.withheld {
+        command.env_remove(variable);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut process = command.spawn().map_err(|error| format!("fork/exec {name}: {}", chain(&error)))?;
     // Room for all of it at once: what is copied to grow would stay behind in memory.

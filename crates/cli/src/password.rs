@@ -95,7 +95,9 @@ impl<'a> Sources<'a> {
                 return Err(resolving("Fatal: Password file and command are mutually exclusive options"));
             }
             (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
-                return Err(resolving("--password-from, --password-file and --password-command exclude each other"));
+                return Err(resolving(
+                    "--password-from, --password-file and --password-command exclude each other",
+                ));
             }
             (Some(command), None, None) => Some(ways.command(command)?),
             (None, Some(file), None) => Some(ways.file(file).map_err(while_resolving)?),

@@ -17,7 +17,6 @@ use tresor_backend::{Backend, Cancel, Full, Handle, Location, dry_run::DryRun};
 use tresor_repo::cache::stock;
 use tresor_repo::handle::{Append, Read, Right};
 use tresor_repo::index::Index;
-use tresor_repo::keyfile::Password;
 use tresor_repo::lock::{ExclusiveLock, Gate, Gated, LockOptions, Owner, Pace, SharedLock};
 use tresor_repo::monitor::Silent;
 use tresor_repo::repository::Options;

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_everybody_knows_of_the_place_is_no_password() {
-        let password = b"Wolkenkuckucksheim-laptop";
+        let password = b"Wolkenkuckucksheimlaptop";
         assert_eq!(judge(password, &[]), Strength::Good);
         let surroundings = ["alice", "laptop", "rest:https://wolkenkuckucksheim.example/alice/"];
         assert!(matches!(judge(password, &surroundings), Strength::Weak { .. }));

@@ -87,12 +87,7 @@ pub(crate) fn make(
         true => Default::default(),
         false => (session.owner().username, session.owner().hostname),
     };
-    let key = NewKey {
-        username,
-        hostname,
-        created: session.now(),
-        cost: KeyCost::default(),
-    };
+    let key = NewKey { username, hostname, created: session.now(), cost: KeyCost::default() };
     let new = InitOptions { version, polynomial: like.map(|config| config.polynomial), key };
     let made: Result<Repository<Full>, _> = Repository::init(handle, &password, &new, session.options()?);
     match made {

@@ -106,7 +106,10 @@ const VARIABLES: &[(&str, &str)] = &[
     ("TRESOR_ALLOW_WEAK_PASSWORD", "`1`: as `--allow-weak-password`"),
     ("TRESOR_ALLOW_OPEN_PASSWORD_FILE", "`1`: as `--allow-open-password-file`"),
     ("TRESOR_LEND_CREDENTIALS", "`1`: as `--lend-credentials`"),
-    ("CREDENTIALS_DIRECTORY", "folder of the credentials that systemd gives a service, for `--password-from systemd:NAME`"),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "folder of the credentials that systemd gives a service, for `--password-from systemd:NAME`",
+    ),
     ("SUDO_UID", "who called `sudo`: as root, the password files of this user are ours"),
     ("TRESOR_KEY_HINT", "key file to try first, as `--key-hint`"),
     ("TRESOR_CACHE_DIR", "folder of the caches, as `--cache-dir`"),

@@ -131,7 +131,9 @@ fn pwfile_mode() {
     let link = client.home().join("link");
     symlink(&file, &link).unwrap();
     secret_file(&file, fixtures::PASSWORD);
-    let flag = |path: &Path| ["--password-file".to_owned(), path.to_str().unwrap().to_owned(), "cat".into(), "config".into()];
+    let flag = |path: &Path| {
+        ["--password-file".to_owned(), path.to_str().unwrap().to_owned(), "cat".into(), "config".into()]
+    };
     let mut tried = 0;
     let mut check = |path: &Path, refused: bool, what: &str| {
         tried += 1;
@@ -207,9 +209,24 @@ fn password_command_argv() {
     let (_repository, client) = without_password();
     let (folder, printer) = program(
         "printer",
-        &format!("printf '%s\\n' \"$0\" \"$@\" >\"$(dirname \"$0\")/argv\"; env -0 >\"$(dirname \"$0\")/environ\"; echo '{}'", fixtures::PASSWORD),
+        &format!(
+            "printf '%s\\n' \"$0\" \"$@\" >\"$(dirname \"$0\")/argv\"; env -0 >\"$(dirname \"$0\")/environ\"; echo '{}'",
+            fixtures::PASSWORD
+        ),
     );
-    let odd = ["a b", "\"", ";", "$(touch planted)", "`touch planted`", "&& touch planted", "*", "", "-x", "$HOME", "ä"];
+    let odd = [
+        "a b",
+        "\"",
+        ";",
+        "$(touch planted)",
+        "`touch planted`",
+        "&& touch planted",
+        "*",
+        "",
+        "-x",
+        "$HOME",
+        "ä",
+    ];
     let quoted: Vec<String> = odd.iter().map(|word| format!("'{word}'")).collect();
     let command = format!("{} {}", printer.display(), quoted.join(" "));
     client.ok(["--password-command", &command, "cat", "config"]);
@@ -227,7 +244,8 @@ fn a_password_command_sees_no_secret_of_ours() {
     let (_repository, client) = without_password();
     let (folder, printer) = program("printer", "env >\"$(dirname \"$0\")/environ\"; cat >&2; echo no");
     let client = client.password("secret-1").variable("RESTIC_REST_PASSWORD", "secret-2");
-    let client = client.variable("RESTIC_FROM_PASSWORD", "secret-3").variable("AWS_SECRET_ACCESS_KEY", "for-s3");
+    let client =
+        client.variable("RESTIC_FROM_PASSWORD", "secret-3").variable("AWS_SECRET_ACCESS_KEY", "for-s3");
     let client = client.variable("RESTIC_FROM_REPOSITORY", "rest:https://me:secret-4@host/");
     let command = printer.to_str().unwrap();
     let sees = |client: &Client, location: &str| {
@@ -237,7 +255,10 @@ fn a_password_command_sees_no_secret_of_ours() {
     let (local, s3) = (client.repository().to_str().unwrap(), "s3:http://localhost:1/bucket");
     let seen = sees(&client, local);
     assert!(!seen.contains("secret-"), "{seen}");
-    assert!(seen.contains("RESTIC_FROM_REPOSITORY=rest:https://me:***@host/") && seen.contains("for-s3"), "{seen}");
+    assert!(
+        seen.contains("RESTIC_FROM_REPOSITORY=rest:https://me:***@host/") && seen.contains("for-s3"),
+        "{seen}"
+    );
     assert!(!sees(&client, s3).contains("for-s3"));
     assert!(sees(&client.clone().variable("TRESOR_LEND_CREDENTIALS", "1"), s3).contains("for-s3"));
     let restic = client.clone().called("restic");
@@ -255,7 +276,9 @@ fn planted_pass_in_dot() {
         let path = path.replace("GOOD", good.path().to_str().unwrap());
         client.clone().variable("PATH", path).run(["--password-command", "pass", "cat", "config"])
     };
-    for path in [".:GOOD:/usr/bin:/bin", ":GOOD:/usr/bin:/bin", "./:GOOD:/usr/bin:/bin", "GOOD::/usr/bin:/bin"] {
+    for path in
+        [".:GOOD:/usr/bin:/bin", ":GOOD:/usr/bin:/bin", "./:GOOD:/usr/bin:/bin", "GOOD::/usr/bin:/bin"]
+    {
         run(&client, path).ok();
     }
     let restic = Client::restic(client.repository()).password("").within(planted.path());
@@ -355,7 +378,10 @@ fn clear_scan() {
     }
     assert!(files >= 6 && found.is_empty(), "{files} files: {found:?}");
     let keys = client.ok(["key", "list", "--json"]).json();
-    assert!(keys.as_array().unwrap().iter().all(|key| key["userName"] == "" && key["hostName"] == ""), "{keys}");
+    assert!(
+        keys.as_array().unwrap().iter().all(|key| key["userName"] == "" && key["hostName"] == ""),
+        "{keys}"
+    );
     let restic = Client::restic(&repository).password("another-Otter-mild-17-lamp");
     restic.ok(["check", "--read-data"]);
     restic.ok(["key", "list"]);

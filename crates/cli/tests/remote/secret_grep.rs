@@ -49,7 +49,8 @@ impl Scene {
     /// tresor with marked secrets of its own, and a home in the folder.
     fn client(&self, location: &str) -> Client {
         let client = Client::tresor(TRESOR, location).password(&secret("password"));
-        let client = client.variable("RESTIC_REST_USERNAME", "me").variable("RESTIC_REST_PASSWORD", secret("rest"));
+        let client =
+            client.variable("RESTIC_REST_USERNAME", "me").variable("RESTIC_REST_PASSWORD", secret("rest"));
         let client = client.variable("RESTIC_FROM_PASSWORD", secret("from"));
         let client = client.variable("TMPDIR", self.path("tmp")).variable("HOME", self.path("home"));
         client.variable("RESTIC_CACHE_DIR", self.path("cache"))
