@@ -1,6 +1,8 @@
 //! Command strings split as restic splits them: quotes group, nothing is expanded, no shell runs.
 
-/// Splits a command string; white space and backslashes outside of quotes separate.
+/// Splits a command string; white space and backslashes outside of quotes separate, and so do the quotes themselves.
+///
+/// No word is empty: `''` is nothing, and `x'y z'` is two words. A quote behind a backslash is a letter.
 ///
 /// # Errors
 /// An unfinished quote, or no word at all.
@@ -10,15 +12,14 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut quote: Option<char> = None;
     let mut before = '\0';
     for c in text.chars() {
-        match quote {
-            Some(open) if c == open && before != '\\' => quote = None,
-            Some(_) => word.get_or_insert_default().push(c),
-            None if (c == '"' || c == '\'') && before != '\\' => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c == '\\' || c.is_whitespace() => words.extend(word.take()),
-            None => word.get_or_insert_default().push(c),
+        let is_quote = before != '\\' && quote.map_or(c == '"' || c == '\'', |open| c == open);
+        let separates = quote.is_none() && (c == '\\' || c.is_whitespace());
+        if is_quote {
+            quote = if quote.is_none() { Some(c) } else { None };
+        }
+        match is_quote || separates {
+            true => words.extend(word.take()),
+            false => word.get_or_insert_default().push(c),
         }
         before = c;
     }
@@ -46,8 +47,15 @@ mod tests {
         };
         check("echo pw", &["echo", "pw"]);
         check(r"echo a\ b", &["echo", "a", "b"]);
-        check(r#"sh -c 'echo "a b"' """#, &["sh", "-c", "echo \"a b\"", ""]);
-        check(r#"ssh -o"A B" host"#, &["ssh", "-oA B", "host"]);
+        check(r#"sh -c 'echo "a b"'"#, &["sh", "-c", "echo \"a b\""]);
+        // What follows was seen of restic 0.19.1.
+        check(r#"a '' b """#, &["a", "b"]);
+        check(r#"ssh -o"A B"c"#, &["ssh", "-o", "A B", "c"]);
+        check("x''y", &["x", "y"]);
+        check(r"a\'b c\'", &["a", "'b", "c", "'"]);
+        check(r"'a\'b'", &[r"a\'b"]);
+        check(r#"\"a b\""#, &["\"a", "b", "\""]);
+        assert!(split(r#""a\\" b"#).is_err() && split(r"'a'\'b'").is_err());
         assert_eq!(split("echo 'x"), Err("single-quoted string not terminated"));
         assert_eq!(split("echo \"x"), Err("double-quoted string not terminated"));
         assert_eq!(split("  "), Err("command string is empty"));
