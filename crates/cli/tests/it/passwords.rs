@@ -222,7 +222,6 @@ fn password_command_argv() {
         "`touch planted`",
         "&& touch planted",
         "*",
-        "",
         "-x",
         "$HOME",
         "ä",
@@ -242,13 +241,15 @@ fn password_command_argv() {
 #[test]
 fn a_password_command_sees_no_secret_of_ours() {
     let (_repository, client) = without_password();
-    let (folder, printer) = program("printer", "env >\"$(dirname \"$0\")/environ\"; cat >&2; echo no");
+    let (folder, printer) = program("printer", "env >\"$(dirname \"$0\")/environ\"; cat >&2; exit 1");
     let client = client.password("secret-1").variable("RESTIC_REST_PASSWORD", "secret-2");
     let client =
         client.variable("RESTIC_FROM_PASSWORD", "secret-3").variable("AWS_SECRET_ACCESS_KEY", "for-s3");
     let client = client.variable("RESTIC_FROM_REPOSITORY", "rest:https://me:secret-4@host/");
     let command = printer.to_str().unwrap();
+    let client = client.variable("AWS_ACCESS_KEY_ID", "id");
     let sees = |client: &Client, location: &str| {
+        let _ = fs::remove_file(folder.path().join("environ")); // of the run before
         client.run_with_input(["-r", location, "--password-command", command, "cat", "config"], b"secret-5");
         fs::read_to_string(folder.path().join("environ")).unwrap()
     };
@@ -371,10 +372,12 @@ fn clear_scan() {
         files += 1;
         let bytes = fs::read(&path).unwrap();
         let name = path.strip_prefix(&repository).unwrap().display().to_string();
-        // In random bytes a short name stands by chance; key files are the only ones in clear.
-        let clear = if name.starts_with("keys/") { &marks[..] } else { &marks[2..] };
-        let hit = |mark: &&String| bytes.windows(mark.len()).any(|window| window == mark.as_bytes());
-        found.extend(clear.iter().filter(hit).map(|mark| format!("{mark} in {name}")));
+        // In sealed bytes a short name stands by chance: in key files, the only ones in clear, it is looked for elsewhere.
+        let is_key = name.starts_with("keys/");
+        let clear = if is_key { said_by_key(&bytes) } else { bytes };
+        let marks = if is_key { &marks[..] } else { &marks[2..] };
+        let hit = |mark: &&String| clear.windows(mark.len()).any(|window| window == mark.as_bytes());
+        found.extend(marks.iter().filter(hit).map(|mark| format!("{mark} in {name}")));
     }
     assert!(files >= 6 && found.is_empty(), "{files} files: {found:?}");
     let keys = client.ok(["key", "list", "--json"]).json();
@@ -385,6 +388,16 @@ fn clear_scan() {
     let restic = Client::restic(&repository).password("another-Otter-mild-17-lamp");
     restic.ok(["check", "--read-data"]);
     restic.ok(["key", "list"]);
+}
+
+/// A key file without its random and sealed parts, and without the names of members.
+fn said_by_key(bytes: &[u8]) -> Vec<u8> {
+    let key: Value = serde_json::from_slice(bytes).unwrap();
+    let members = key.as_object().unwrap().iter();
+    let sealed = ["salt", "data"];
+    let said =
+        members.filter(|(name, _)| !sealed.contains(&name.as_str())).map(|(_, value)| value.to_string());
+    said.collect::<Vec<_>>().join(" ").into_bytes()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
