@@ -133,7 +133,10 @@ impl Location {
             _ if looks_like_a_path(utf8) => return plain(Place::Local(text.into())),
             _ => return Err(LocationError::InvalidBackend),
         };
-        place.map_err(|reason| LocationError::Malformed { scheme, reason }).and_then(plain)
+        let place = place.map_err(|reason| LocationError::Malformed { scheme, reason })?;
+        // Neither ssh nor S3 takes a password from here; who wrote one all the same does not want it shown.
+        let is_url = matches!(scheme, "sftp" | "s3") && utf8.contains("//");
+        Ok(Location { place, shown: if is_url { masked(utf8) } else { utf8.to_owned() } })
     }
 
     /// Only a local path can be anything but UTF-8.
@@ -293,7 +296,7 @@ fn opendal(rest: &str) -> Parsed<Location> {
 
 /// The URL with `***` in the place of its password.
 fn masked(url: &str) -> String {
-    let start = url.find("://").map_or(0, |at| at + 3);
+    let start = url.find("//").map_or(0, |at| at + 2);
     // To the last `@` before the path: a password that was not encoded may hold one too.
     let authority = &url[start..][..url[start..].find('/').unwrap_or(url.len() - start)];
     match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {

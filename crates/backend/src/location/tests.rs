@@ -61,6 +61,18 @@ fn sftp_has_two_forms() {
 }
 
 #[test]
+fn a_password_where_none_is_taken_is_not_shown_either() {
+    for (given, shown) in [
+        ("sftp://u:secret@host/r", "sftp://u:***@host/r"),
+        ("sftp://u@host:22/r", "sftp://u@host:22/r"),
+        ("sftp:u@host:/r//x", "sftp:u@host:/r//x"),
+        ("s3:https://u:secret@host/b", "s3:https://u:***@host/b"),
+    ] {
+        assert_eq!(parse(given).unwrap().to_string(), shown);
+    }
+}
+
+#[test]
 fn a_rest_url_is_completed_and_its_password_never_shown() {
     assert_eq!(place("rest:http://host:8000/a"), Place::Rest { url: "http://host:8000/a/".into() });
     assert_eq!(place("rest:https://u:p@host"), Place::Rest { url: "https://u:p@host/".into() });
