@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
-use crate::helper::{self, Surroundings};
+use crate::printer::{self, Surroundings};
 use crate::{passwordfile, textfile};
 
 /// A password that something keeps under a name.
@@ -43,7 +43,7 @@ impl Keeper {
         match self {
             Keeper::Keyring(name) => {
                 let words = ["secret-tool", "lookup", "service", "tresor", "name", name].map(str::to_owned);
-                let printed = helper::output(&words, around);
+                let printed = printer::output(&words, around);
                 let printed = printed.map_err(|reason| format!("the keyring gives no {name:?}: {reason}"))?;
                 Ok(Zeroizing::new(textfile::trim(&printed).to_vec()))
             }

@@ -14,7 +14,7 @@ mod units;
 mod causes;
 mod exit;
 mod textfile;
-mod helper;
+mod printer;
 mod passwordfile;
 mod keeper;
 mod strength;

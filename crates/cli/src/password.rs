@@ -8,8 +8,8 @@ use crate::args::Global;
 use crate::compat::LENT_CREDENTIALS;
 use crate::environment::Environment;
 use crate::exit::{Failure, Result};
-use crate::helper::{self, Surroundings};
 use crate::keeper::Keeper;
+use crate::printer::{self, Surroundings};
 use crate::{passwordfile, shellwords, textfile};
 
 /// A password's bytes, wiped when dropped.
@@ -48,7 +48,7 @@ impl Ways<'_> {
     /// What a command prints, run without a shell.
     fn command(&self, command: &str) -> Result<Secret> {
         let words = shellwords::split(command).map_err(resolving)?;
-        let printed = helper::output(&words, &self.around).map_err(|reason| {
+        let printed = printer::output(&words, &self.around).map_err(|reason| {
             let failure = resolving(&reason);
             if self.around.withheld.is_empty() { failure } else { failure.hint(LENT_CREDENTIALS.hint) }
         })?;

@@ -8,9 +8,9 @@ use super::Session;
 use crate::compat::{OPEN_PASSWORD_FILE, WEAK_PASSWORD};
 use crate::environment::secrets_of_service;
 use crate::exit::Result;
-use crate::helper::Surroundings;
 use crate::password::{self, Given, Sources, Ways};
 use crate::passwordfile;
+use crate::printer::Surroundings;
 use crate::strength::{self, Strength};
 
 impl Session {

@@ -1,4 +1,4 @@
-//! Passwords: weak ones, files others can read, programs that print them, keepers, and keys without names.
+//! Passwords: weak ones, open files, programs that print them, keepers, and keys without names.
 
 use crate::pair::TRESOR;
 use serde_json::Value;
