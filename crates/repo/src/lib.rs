@@ -30,6 +30,7 @@ mod testing;
 pub mod keys;
 pub mod local;
 mod locks;
+pub mod trust;
 pub mod budget;
 pub mod scratch;
 pub mod bits;
