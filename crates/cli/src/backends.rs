@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tresor_backend::Location;
 use tresor_backend::child::Listener;
 use tresor_backend::location::Place;
@@ -29,12 +31,13 @@ pub(crate) fn options(
     global: &Global,
     environment: &Environment,
     program: Program,
+    plain: &Plain<'_>,
     say: &Listener,
 ) -> Result<Options> {
     let own = Own { scheme, values: extended.namespace(scheme, KNOWN)? };
     Ok(Options {
         connections: own.connections()?,
-        network: net::Options { plaintext: plaintext(global, program, say), ..network(global, environment)? },
+        network: net::Options { plaintext: plaintext(global, program, plain, say), ..network(global, environment)? },
         rest: Login {
             user: environment.text("REST_USERNAME").unwrap_or_default(),
             password: environment.text("REST_PASSWORD").unwrap_or_default(),
@@ -121,13 +124,22 @@ impl Own<'_> {
     }
 }
 
+/// What is known of plain HTTP to a repository.
+pub(crate) struct Plain<'a> {
+    /// Whether an earlier run allowed it.
+    pub(crate) is_remembered: bool,
+    /// Set once it is spoken.
+    pub(crate) was_spoken: &'a Arc<AtomicBool>,
+}
+
 /// What becomes of plain HTTP, by [`compat::PLAINTEXT`](crate::compat::PLAINTEXT).
-fn plaintext(global: &Global, program: Program, say: &Listener) -> Plaintext {
-    if !program.goes_on(global.insecure_plaintext) {
+fn plaintext(global: &Global, program: Program, plain: &Plain<'_>, say: &Listener) -> Plaintext {
+    if !program.goes_on(global.insecure_plaintext || plain.is_remembered) {
         return Plaintext::Refused;
     }
-    let say = say.clone();
-    Plaintext::Allowed(std::sync::Arc::new(move |server: &str| {
+    let (say, was_spoken) = (say.clone(), Arc::clone(plain.was_spoken));
+    Plaintext::Allowed(Arc::new(move |server: &str| {
+        was_spoken.store(true, Ordering::Relaxed);
         say(&format!(
             "warning: {server} is spoken to without encryption: who is on the way can read the credentials and \
              change what is answered"
@@ -136,9 +148,9 @@ fn plaintext(global: &Global, program: Program, say: &Listener) -> Plaintext {
 }
 
 /// What to say on every run in which nobody looks at a server's certificate.
-pub(crate) fn unverified(location: &Location, global: &Global) -> Option<&'static str> {
+pub(crate) fn unverified(location: &Location, network: &net::Options) -> Option<&'static str> {
     let is_elsewhere = !matches!(location.place(), Place::Local(_) | Place::Sftp(_) | Place::Rclone { .. });
-    match (global.insecure_tls && is_elsewhere, global.tls_pin.is_empty()) {
+    match (network.insecure_tls && is_elsewhere, network.pins.is_empty()) {
         (false, _) => None,
         (true, true) => {
             Some("warning: --insecure-tls: nobody looks whether the server is the one that is meant")
@@ -186,14 +198,14 @@ fn proxies(environment: &Environment) -> Proxies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn options(args: &[&str], environment: Environment) -> Result<Options> {
         let global = Global::of_flags(args);
         let extended = Extended::parse(&global.options)?;
         let scheme = if args.iter().any(|word| word.starts_with("sftp.")) { "sftp" } else { "rest" };
         let say: Listener = Arc::new(|_: &str| {});
-        super::options(scheme, &extended, &global, &environment, Program::Tresor, &say)
+        let plain = Plain { is_remembered: false, was_spoken: &Arc::default() };
+        super::options(scheme, &extended, &global, &environment, Program::Tresor, &plain, &say)
     }
 
     #[test]

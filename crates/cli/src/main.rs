@@ -26,6 +26,7 @@ mod certificates;
 mod objects;
 mod backends;
 mod password;
+mod trust;
 mod session;
 mod signals;
 mod commands;

@@ -1,6 +1,7 @@
 //! What a command works with: who we are, how we talk, and the repository opened for its purpose.
 
 mod passwords;
+mod trusted;
 
 use std::ffi::OsStr;
 use std::num::NonZeroU32;
@@ -30,10 +31,12 @@ use crate::environment::Environment;
 use crate::exit::{Failure, Result};
 use crate::extended::Extended;
 use crate::password::Given;
+use crate::trust::Trust;
 use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
 use crate::ui::traffic::Traffic;
+use crate::backends::Plain;
 use crate::{backends, csv, features, textfile};
 
 /// Our own version.
@@ -61,6 +64,8 @@ pub(crate) struct Session {
     given: OnceLock<Given>,
     /// What every call on the repositories passes; a secondary session shares it.
     pub(crate) gate: Gate,
+    /// What is remembered of the repository.
+    trust: Trust,
 }
 
 /// A repository's location and what was asked of it.
@@ -75,6 +80,7 @@ pub(crate) struct Opened<R: Right, L> {
 impl<R: Right> Opened<R, Option<SharedLock>> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
+        session.remember();
         if let Some(lock) = self.lock {
             session.release(lock.release());
         }
@@ -84,6 +90,7 @@ impl<R: Right> Opened<R, Option<SharedLock>> {
 impl<R: Right> Opened<R, Option<ExclusiveLock>> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
+        session.remember();
         if let Some(lock) = self.lock {
             session.release(lock.release());
         }
@@ -93,6 +100,7 @@ impl<R: Right> Opened<R, Option<ExclusiveLock>> {
 impl Opened<Full, ExclusiveLock> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
+        session.remember();
         session.release(self.lock.release());
     }
 }
@@ -122,6 +130,7 @@ impl Session {
             extended,
             given: OnceLock::new(),
             gate,
+            trust: Trust::default(),
         })
     }
 
@@ -139,6 +148,7 @@ impl Session {
     /// Opens the repository to read it, under a shared lock unless `--no-lock` was given.
     pub(crate) fn open_to_read(&self) -> Result<Opened<Read, Option<SharedLock>>> {
         let repository = self.open(self.handle()?.read())?;
+        self.identify(&repository, false)?;
         let lock = match self.global.no_lock {
             true => None,
             false => Some(repository.lock_to_read(&self.lock_options()?, &self.monitor())?),
@@ -149,6 +159,7 @@ impl Session {
     /// Opens the repository to add to it, under a shared lock.
     pub(crate) fn open_to_add(&self) -> Result<Opened<Append, Option<SharedLock>>> {
         let repository = self.open(self.handle()?.append())?;
+        self.identify(&repository, true)?;
         let lock = Some(self.lock_shared(&repository)?);
         Ok(Opened { repository, lock })
     }
@@ -156,12 +167,15 @@ impl Session {
     /// Opens the repository so that nothing of what is added is kept; without a lock.
     pub(crate) fn open_for_a_dry_run(&self) -> Result<Opened<Append, Option<SharedLock>>> {
         let handle = self.handle()?.wrapped(|backend| Arc::new(DryRun::new(backend)));
-        Ok(Opened { repository: self.open_uncached(handle.append())?, lock: None })
+        let repository = self.open_uncached(handle.append())?;
+        self.identify(&repository, false)?;
+        Ok(Opened { repository, lock: None })
     }
 
     /// Opens the repository to remove from it, under an exclusive lock.
     pub(crate) fn open_to_remove(&self) -> Result<Opened<Full, ExclusiveLock>> {
         let repository = self.open(self.handle()?)?;
+        self.identify(&repository, true)?;
         let lock = repository.lock_exclusive(&self.lock_options()?, &self.monitor())?;
         Ok(Opened { repository, lock })
     }
@@ -170,6 +184,7 @@ impl Session {
     /// backend has.
     pub(crate) fn open_to_repair(&self) -> Result<Opened<Full, ExclusiveLock>> {
         let repository = self.open_uncached(self.handle()?)?;
+        self.identify(&repository, true)?;
         let lock = repository.lock_exclusive(&self.lock_options()?, &self.monitor())?;
         Ok(Opened { repository, lock })
     }
@@ -198,6 +213,7 @@ impl Session {
             (false, None) => self.open_uncached(handle)?,
             (false, Some(folder)) => self.open_uncached(handle)?.with_cache(folder, &Silent),
         };
+        self.identify(&repository, false)?;
         let lock = match self.global.no_lock {
             true => None,
             false => Some(repository.lock_to_check(&self.lock_options()?, &self.monitor())?),
@@ -226,7 +242,9 @@ impl Session {
 
     /// Opens the repository with every right and no lock; for `unlock`, and what takes its lock later.
     pub(crate) fn open_unlocked(&self) -> Result<Repository<Full>> {
-        self.open(self.handle()?)
+        let repository = self.open(self.handle()?)?;
+        self.identify(&repository, false)?;
+        Ok(repository)
     }
 
     /// Loads the index of an open repository to read or to add, and shows how far that is; index files that cannot be
@@ -264,9 +282,14 @@ impl Session {
         let ui = Arc::clone(&self.ui);
         let say: Listener = Arc::new(move |line| ui.error(line));
         let (extended, global, environment) = (&self.extended, &self.global, &self.environment);
-        let options =
-            backends::options(location.scheme(), extended, global, environment, self.program, &say)?;
-        if let Some(warning) = backends::unverified(&location, global) {
+        let remembered = self.recall(&location);
+        let plain = Plain { is_remembered: remembered.plaintext, was_spoken: &self.trust.was_plain };
+        let mut options =
+            backends::options(location.scheme(), extended, global, environment, self.program, &plain, &say)?;
+        if options.network.pins.is_empty() {
+            options.network.pins = remembered.pins;
+        }
+        if let Some(warning) = backends::unverified(&location, &options.network) {
             self.ui.error(warning);
         }
         if options.s3.bring_back.is_some() && !features::is_on("s3-restore", &self.environment) {
@@ -285,7 +308,8 @@ impl Session {
         let ui = Arc::clone(&self.ui);
         let retry =
             Retry::new(backend, self.cancel.clone()).observed_by(move |event| ui.error(&event.to_string()));
-        Ok(Handle::new(Arc::new(Gated::new(Arc::new(retry), self.gate.clone()))))
+        let watched = self.watched(Arc::new(retry));
+        Ok(Handle::new(Arc::new(Gated::new(watched, self.gate.clone()))))
     }
 
     /// Tells what was asked of the repositories, if that is wanted; the last words of a command.

@@ -18,6 +18,9 @@ use crate::ui::forget::{self as view, Group};
 /// Remove snapshots, by a policy or by their ids
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Remove also from a repository that went back in time, and take it as it is from now on
+    #[arg(long)]
+    accept_rollback: bool,
     #[command(flatten)]
     keep: KeepFlags,
     /// Let a policy that keeps nothing remove all snapshots that the filters choose
@@ -173,6 +176,10 @@ fn forget(
     }
     let removed = |group: &Group| group.decision.remove.iter().map(|(id, _)| *id).collect::<Vec<_>>();
     let remove: Vec<SnapshotId> = groups.iter().flat_map(removed).collect();
+    match args.dry_run {
+        true => session.remember_nothing(),
+        false => session.beware_of_rollback(&opened.repository, args.accept_rollback)?,
+    }
     let failed = match &opened.lock {
         Some(lock) if !args.dry_run => removal::remove(session, &opened.repository, &remove, lock)?,
         _ if remove.is_empty() => 0,

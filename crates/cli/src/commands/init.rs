@@ -91,7 +91,10 @@ pub(crate) fn make(
     let new = InitOptions { version, polynomial: like.map(|config| config.polynomial), key };
     let made: Result<Repository<Full>, _> = Repository::init(handle, &password, &new, session.options()?);
     match made {
-        Ok(repository) => Ok(repository.id()),
+        Ok(repository) => {
+            session.remember_new(&repository);
+            Ok(repository.id())
+        }
         Err(RepoError::RepositoryExists { location, found }) => {
             // restic looks for its config when it makes the folders, for the rest when it makes the key.
             let step = match found {

@@ -41,6 +41,9 @@ enum Action {
     Passwd(NewArgs),
     /// Remove a password by the id of its key file
     Remove {
+        /// Remove it also from a repository that went back in time, and take that as it is from now on
+        #[arg(long)]
+        accept_rollback: bool,
         /// Id of the key file, or the beginning of it
         #[arg(value_name = "ID")]
         ids: Vec<String>,
@@ -90,7 +93,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
             list(session)
         }
         Some(Action::Passwd(new)) => change_password(new, session),
-        Some(Action::Remove { ids }) => remove(ids, session),
+        Some(Action::Remove { accept_rollback, ids }) => remove(ids, *accept_rollback, session),
     }
 }
 
@@ -120,7 +123,9 @@ fn change_password(new: &NewArgs, session: &Session) -> Result<()> {
     super::refuse_arguments(session, "key passwd", &new.surplus)?;
     let mut opened = session.open_to_remove()?;
     let key = new_key(new, session);
-    let changed = new_password(new, &key, session)
+    let changed = session
+        .beware_of_rollback(&opened.repository, false)
+        .and_then(|()| new_password(new, &key, session))
         .and_then(|password| Ok(opened.repository.change_password(&password, &key, &opened.lock)?));
     opened.close(session);
     session.ui.tell(&Told::KeyAdded { id: changed? });
@@ -131,13 +136,14 @@ fn change_password(new: &NewArgs, session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn remove(ids: &[String], session: &Session) -> Result<()> {
+fn remove(ids: &[String], accept_rollback: bool, session: &Session) -> Result<()> {
     let [prefix] = ids else {
         return Err(Failure::plain("key remove expects one argument as the key id"));
     };
     let opened = session.open_to_remove()?;
     let removed = opened.repository.find_key(prefix).map_err(|error| Failure::plain(error.to_string()));
     let removed = removed.and_then(|id| {
+        session.beware_of_rollback(&opened.repository, accept_rollback)?;
         let unreadable = opened.repository.unreadable_keys()?;
         if !session.program.is_restic() && !unreadable.is_empty() && !unreadable.contains(&id) {
             let files: Vec<String> = unreadable.iter().map(|key| format!("key/{key}")).collect();

@@ -38,6 +38,7 @@ pub(crate) mod snapshots;
 pub(crate) mod stats;
 pub(crate) mod tag;
 pub(crate) mod tls;
+pub(crate) mod trust;
 pub(crate) mod unlock;
 pub(crate) mod version;
 
@@ -84,6 +85,7 @@ pub(crate) enum Verb {
     Stats(stats::Args),
     Tag(tag::Args),
     Tls(tls::Args),
+    Trust(trust::Args),
     Unlock(unlock::Args),
     Version(version::Args),
 }
@@ -127,6 +129,7 @@ impl Verb {
             Verb::Stats(args) => stats::run(&args, session),
             Verb::Tag(args) => tag::run(&args, session),
             Verb::Tls(args) => tls::run(&args, session),
+            Verb::Trust(args) => trust::run(&args, session),
             Verb::Unlock(args) => unlock::run(&args, session),
             Verb::Version(args) => version::run(&args, session),
         }
@@ -158,6 +161,7 @@ impl Verb {
             | Verb::Stats(_)
             | Verb::Tag(_)
             | Verb::Tls(_)
+            | Verb::Trust(_)
             | Verb::Unlock(_)
             | Verb::Version(_) => true,
         }

@@ -19,6 +19,9 @@ use crate::units;
 /// Remove the data that no snapshot needs
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Remove also from a repository that went back in time, and take it as it is from now on
+    #[arg(long)]
+    accept_rollback: bool,
     /// Change nothing, only show what would be done
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -131,6 +134,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let opened = session.open_to_remove_maybe(!no_lock)?;
     let is_named = is_named_for_recovery(&opened.repository, &args.unsafe_recover_no_free_space);
     let ended = is_named.and_then(|is_named| {
+        match args.dry_run {
+            true => session.remember_nothing(),
+            false => session.beware_of_rollback(&opened.repository, args.accept_rollback)?,
+        }
         options.recover_without_space = is_named;
         let lock = opened.lock.as_ref().filter(|_| !args.dry_run);
         let prune = Prune { session, repository: &opened.repository, options: &options, lock };

@@ -113,6 +113,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("SUDO_UID", "who called `sudo`: as root, the password files of this user are ours"),
     ("TRESOR_KEY_HINT", "key file to try first, as `--key-hint`"),
     ("TRESOR_CACHE_DIR", "folder of the caches, as `--cache-dir`"),
+    ("TRESOR_STATE_DIR", "folder of what is remembered of repositories, as the trust store"),
     ("TRESOR_COMPRESSION", "as `--compression`"),
     ("TRESOR_PACK_SIZE", "as `--pack-size`"),
     ("TRESOR_READ_CONCURRENCY", "as `backup --read-concurrency`"),
@@ -164,6 +165,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("TMPDIR", "folder of temporary files (default: /tmp)"),
     ("XDG_RUNTIME_DIR", "folder for the socket by which ssh shares its connection (default: TMPDIR)"),
     ("XDG_CACHE_HOME, HOME", "where the caches are if nothing else says so"),
+    ("XDG_STATE_HOME, HOME", "where the trust store is if nothing else says so: `tresor/trust`, below `~/.local/state`"),
     ("TZ", "the local time zone: of all times printed, and stored in snapshots and nodes"),
     ("TERM", "empty or `dumb`: no status that is redrawn"),
 ];

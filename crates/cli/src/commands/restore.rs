@@ -97,6 +97,7 @@ fn restore(
     let found = selection::find_one(session, repository, &args.selection, id)
         .map_err(|failure| Failure::while_doing("failed to find snapshot", failure))?;
     let index = session.load_index(repository)?;
+    session.compare();
     let root = match &found.subfolder {
         Some(folder) => find_subtree(repository, &index, found.snapshot.tree, folder.as_bytes())?,
         None => found.snapshot.tree,

@@ -20,6 +20,7 @@ pub(crate) mod restore;
 pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod traffic;
+pub(crate) mod trust;
 pub(crate) mod snapshots;
 pub(crate) mod forget;
 pub(crate) mod terminal;

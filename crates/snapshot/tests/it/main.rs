@@ -16,6 +16,7 @@ mod restore_many;
 mod restore_restic;
 mod store;
 mod stored_forms;
+mod trust_year;
 mod used;
 mod vfs;
 mod walk;

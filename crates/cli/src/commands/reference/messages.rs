@@ -10,7 +10,7 @@ use crate::commands::{
     cache, diff, explain, features, init, key, migrate, mount, options, recover, repair_index, repair_packs,
     stats, tag, tls, version,
 };
-use crate::ui::{backup, changes, check, errors, prune, restore, traffic};
+use crate::ui::{backup, changes, check, errors, prune, restore, traffic, trust};
 
 /// The version of the schema: the second number grows with what is added, the first with what breaks readers.
 const VERSION: &str = "1.3";
@@ -71,6 +71,10 @@ impl Catalogue {
         self.message::<init::Initialized<'_>>("initialized", "initialized");
         self.message::<key::generate::Message<'_>>("passphrase", "passphrase");
         self.message::<tls::Message<'_>>("tls_server", "server");
+        self.message::<trust::FindingMessage<'_>>("trust_finding", "trust");
+        self.message::<trust::AddressMessage<'_>>("trust_address", "address");
+        self.message::<trust::AcceptedMessage<'_>>("trust_accepted", "accepted");
+        self.message::<trust::ForgottenMessage<'_>>("trust_forgotten", "forgotten");
         self.message::<version::Message>("version", "version");
         self.message::<explain::Message>("exit_code", "exit_code");
         self.message::<features::Message>("feature", "feature");
@@ -142,6 +146,9 @@ impl Catalogue {
         self.command("stats", Both, &["stats"], &[]);
         self.command("tag", Both, &["tag_changed", "tag_summary"], &[]);
         self.command("tls show", Both, &["tls_server"], &[]);
+        self.command("trust accept", Both, &["trust_accepted"], &[]);
+        self.command("trust forget", Both, &["trust_forgotten"], &[]);
+        self.command("trust show", Both, &["trust_address"], &[]);
         self.command("unlock", OurName, &["told_summary"], &[]);
         self.command("version", Both, &["version"], &[]);
     }
@@ -178,7 +185,7 @@ impl Catalogue {
 
     /// What a command writes: each line of stdout and of stderr is one of these messages.
     fn command(&mut self, name: &str, under: Under, stdout: &[&str], stderr: &[&str]) {
-        let stderr = [stderr, &["traffic", "warning", "exit_error"]].concat();
+        let stderr = [stderr, &["traffic", "trust_finding", "warning", "exit_error"]].concat();
         let key = name.replace(' ', "_");
         for (stream, names) in [("stdout", stdout), ("stderr", &stderr)] {
             let any: Vec<Value> =
