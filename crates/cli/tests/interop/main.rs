@@ -17,3 +17,4 @@ mod damaged_files;
 mod full_disk;
 mod shared_prune;
 mod hostile;
+mod trust;

@@ -26,4 +26,5 @@ mod rewrite;
 mod snapshots;
 mod stats;
 mod table;
+mod trust;
 mod usage;

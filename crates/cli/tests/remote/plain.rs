@@ -205,3 +205,26 @@ fn an_unverified_server_is_told_in_every_run() {
         assert_eq!(warned(client, &["cat", "config"]), 0);
     }
 }
+
+#[test]
+fn plain_that_was_allowed_once_is_remembered_and_told_in_every_run() {
+    let repository = tresor_testkit::fixtures::empty_repository();
+    let address = std::net::SocketAddr::new(own_address(), free_port());
+    let mut command = std::process::Command::new(tresor_testkit::peers::rest_server());
+    command.arg("--path").arg(&repository.path).args(["--listen", &address.to_string(), "--no-auth"]);
+    let _server = tresor_testkit::servers::Server::start(command, address);
+    let tresor = Client::tresor(TRESOR, format!("rest:http://me:secret@{address}/"));
+    let said = |run: tresor_testkit::Run| run.errors().matches("without encryption").count();
+    tresor.run(["snapshots"]).exits(1);
+    assert_eq!(said(tresor.ok(["--insecure-plaintext", "snapshots"])), 1);
+    assert_eq!(said(tresor.ok(["snapshots"])), 1);
+    let shown = tresor.ok(["trust", "show"]).text();
+    assert!(shown.contains("plain HTTP is allowed") && !shown.contains("secret"), "{shown}");
+    Client::tresor(TRESOR, format!("rest:http://{address}/other/")).run(["snapshots"]).exits(1);
+    tresor.ok(["trust", "forget"]);
+    tresor.run(["snapshots"]).exits(1);
+}
+
+fn free_port() -> u16 {
+    tresor_testkit::servers::free_address().port()
+}
