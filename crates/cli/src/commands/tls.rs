@@ -3,15 +3,12 @@
 use clap::{CommandFactory, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::ffi::OsStr;
 use std::fmt::Write;
-use tresor_backend::Location;
-use tresor_backend::location::Place;
 use tresor_backend::net::{Certificate, Shown, inspect};
 use tresor_repo::time::{Time, Zone};
 
-use crate::backends;
-use crate::exit::{Failure, Result};
+use crate::{backends, certificates};
+use crate::exit::Result;
 use crate::session::Session;
 use crate::ui::schema::Moment;
 
@@ -81,7 +78,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
         return Ok(());
     };
-    let (host, port) = server(url)?;
+    let (host, port) = certificates::server(url)?;
     let network = backends::network(&session.global, &session.environment)?;
     let shown = inspect(&host, port, &network)?;
     let (now, _) = tresor_repo::clock::now();
@@ -97,33 +94,6 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         });
     }
     Ok(())
-}
-
-/// Host and port that a text means: a URL, both with a colon between them, or a repository's location.
-fn server(text: &str) -> Result<(String, u16)> {
-    let wrong = || Failure::fatal(format!("{text:?} names no server that speaks TLS (https://host:port)"));
-    let endpoint = match Location::parse(OsStr::new(text)).as_ref().map(Location::place) {
-        Ok(Place::Rest { url } | Place::WebDav { url }) => url.clone(),
-        Ok(Place::S3(s3)) if !s3.plain_http => s3.endpoint.clone(),
-        Ok(Place::S3(_)) => return Err(wrong()),
-        _ => text.to_owned(),
-    };
-    let rest = match endpoint.split_once("://") {
-        Some(("https", rest)) => rest,
-        Some(_) => return Err(wrong()),
-        None => &endpoint,
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
-    let (host, port) = match address.strip_prefix('[') {
-        Some(ipv6) => ipv6.split_once(']').ok_or_else(wrong)?,
-        None => address.split_at(address.find(':').unwrap_or(address.len())),
-    };
-    let port = match port.strip_prefix(':') {
-        Some(digits) => digits.parse().map_err(|_| wrong())?,
-        None => 443,
-    };
-    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
 fn message<'a>(host: &'a str, port: u16, shown: &'a Shown, now: i64) -> Message<'a> {
@@ -182,29 +152,4 @@ fn text(host: &str, port: u16, shown: &Shown, now: i64, zone: &Zone) -> String {
         let _ = write!(text, "\nto accept no other key than the first: --tls-pin {}\n", first.pin);
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_found_in_whatever_names_it() {
-        for (text, host, port) in [
-            ("https://host", "host", 443),
-            ("https://me:pass@host:8000/path/", "host", 8000),
-            ("host", "host", 443),
-            ("host:1234", "host", 1234),
-            ("[::1]:8000", "::1", 8000),
-            ("rest:https://user@host:8000/a/", "host", 8000),
-            ("s3:host:9000/bucket", "host", 9000),
-            ("s3:https://host/bucket", "host", 443),
-            ("opendal:webdav:https://host/dav/", "host", 443),
-        ] {
-            assert_eq!(server(text).unwrap(), (host.to_owned(), port), "{text}");
-        }
-        for text in ["http://host", "rest:http://host/", "s3:http://host/b", "https://", "host:x", "[::1"] {
-            assert!(server(text).is_err(), "{text}");
-        }
-    }
 }

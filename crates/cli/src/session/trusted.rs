@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tresor_backend::net::Pin;
+use tresor_backend::location::Place;
+use tresor_backend::net::{Pin, inspect};
 use tresor_backend::{Backend, FileKind, Location};
 use tresor_repo::Repository;
 use tresor_repo::handle::{Read, Right};
-use tresor_repo::trust::{Findings, Identity, Known, Store, Unusable, Watch, judge};
+use tresor_repo::trust::{Entry, Findings, Identity, Known, Store, Unusable, Watch, judge};
 
 use super::Session;
 use crate::causes::chain;
 use crate::exit::{Failure, Result};
 use crate::trust::{self, File, State};
 use crate::ui::trust::Finding;
+use crate::{backends, certificates};
 
 /// How a server that is remembered may be spoken to.
 #[derive(Default)]
@@ -210,14 +212,34 @@ impl Session {
         let state = self.trust.state();
         let (true, Some(file), Some(identity)) = (state.changes, &state.file, &state.identity) else { return };
         let (seen, findings) = (state.seen(), state.findings.clone().unwrap_or_default());
+        let pin = self.first_pin(state.entry.as_ref());
         let before = state.known().cloned().unwrap_or_else(|| Known::new(identity.clone()));
         let written = file.store.update(&file.address, |entry| {
             entry.expect(identity).record(&before, &seen, &findings, tresor_repo::clock::now().0);
+            entry.pins.extend(pin);
         });
         drop(state);
         if let Err(error) = written {
             self.cannot_remember(&error, "nothing is remembered of this run");
         }
+    }
+
+    /// The key of a server whose certificate nobody verifies, when nothing is known of it: from now on it has to be this.
+    fn first_pin(&self, entry: Option<&Entry>) -> Option<Pin> {
+        let is_first = self.global.tls_pin.is_empty() && entry.is_none_or(|entry| entry.pins.is_empty());
+        if !self.global.insecure_tls || !is_first {
+            return None;
+        }
+        let location = self.location().ok()?;
+        if !matches!(location.place(), Place::Rest { .. } | Place::WebDav { .. } | Place::S3(_)) {
+            return None;
+        }
+        let (host, port) = certificates::server(&location.to_string()).ok()?;
+        let network = backends::network(&self.global, &self.environment).ok()?;
+        // A server that was just spoken to and does not answer is asked next time.
+        let pin = inspect(&host, port, &network).ok()?.chain.first()?.pin.clone();
+        self.ui.print(&format!("the key of the server is remembered: {pin}"));
+        Some(pin)
     }
 
     /// Remembers that plain HTTP was allowed by a flag, where it was spoken.

@@ -115,3 +115,25 @@ impl Plain {
         Plain { data, _folder: folder, _server: server }
     }
 }
+
+#[test]
+fn a_server_nobody_verifies_keeps_its_key() {
+    let (first, second) = (of(&authority()), of(&authority()));
+    let repository = fixtures::empty_repository();
+    let mut site = Site::new(&first, &repository.path);
+    let source = TestTree::new().file("a/file", "data");
+    let location = format!("rest:https://me:secret@localhost:{}/", site.server.port());
+    let tresor = Client::tresor(TRESOR, location).within(source.path());
+    let told = tresor.ok(["--insecure-tls", "backup", "a"]).text();
+    assert!(told.contains("the key of the server is remembered: sha256//"), "{told}");
+    let run = tresor.ok(["--insecure-tls", "backup", "a"]);
+    assert!(!run.text().contains("remembered") && run.errors().contains("nothing but the key"), "{run}");
+    let kept = tempfile::tempdir().unwrap();
+    copy(&site.data(), &kept.path().join("data"));
+    site.becomes(&second, &kept.path().join("data"));
+    for words in [["--insecure-tls", "backup", "a"], ["--insecure-tls", "ls", "latest"]] {
+        is_refused(&tresor.run(words), "which is not pinned");
+    }
+    tresor.ok(["trust", "forget"]);
+    tresor.ok(["--insecure-tls", "backup", "a"]);
+}
