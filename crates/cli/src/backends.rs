@@ -37,7 +37,10 @@ pub(crate) fn options(
     let own = Own { scheme, values: extended.namespace(scheme, KNOWN)? };
     Ok(Options {
         connections: own.connections()?,
-        network: net::Options { plaintext: plaintext(global, program, plain, say), ..network(global, environment)? },
+        network: net::Options {
+            plaintext: plaintext(global, program, plain, say),
+            ..network(global, environment)?
+        },
         rest: Login {
             user: environment.text("REST_USERNAME").unwrap_or_default(),
             password: environment.text("REST_PASSWORD").unwrap_or_default(),

@@ -25,6 +25,7 @@ use tresor_repo::time::{Time, Zone};
 use tresor_repo::{Error as RepoError, Monitor, Repository};
 
 use crate::args::Global;
+use crate::backends::Plain;
 use crate::causes::chain;
 use crate::compat::{Program, Rule};
 use crate::environment::Environment;
@@ -36,7 +37,6 @@ use crate::ui::Ui;
 use crate::ui::counters::Counting;
 use crate::ui::notes::Notes;
 use crate::ui::traffic::Traffic;
-use crate::backends::Plain;
 use crate::{backends, csv, features, textfile};
 
 /// Our own version.

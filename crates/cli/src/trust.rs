@@ -80,7 +80,10 @@ mod tests {
         let home = ("HOME", "/home/me");
         assert_eq!(folder([home, ("X", "")]), Some("/home/me/.local/state/tresor/trust".into()));
         assert_eq!(folder([home, ("XDG_STATE_HOME", "/state")]), Some("/state/tresor/trust".into()));
-        assert_eq!(folder([home, ("XDG_STATE_HOME", "state")]), Some("/home/me/.local/state/tresor/trust".into()));
+        assert_eq!(
+            folder([home, ("XDG_STATE_HOME", "state")]),
+            Some("/home/me/.local/state/tresor/trust".into())
+        );
         assert_eq!(folder([home, ("TRESOR_STATE_DIR", "/here")]), Some("/here/trust".into()));
         assert_eq!(folder([("X", ""), ("Y", "")]), None);
     }

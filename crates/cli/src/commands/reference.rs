@@ -165,7 +165,10 @@ const VARIABLES: &[(&str, &str)] = &[
     ("TMPDIR", "folder of temporary files (default: /tmp)"),
     ("XDG_RUNTIME_DIR", "folder for the socket by which ssh shares its connection (default: TMPDIR)"),
     ("XDG_CACHE_HOME, HOME", "where the caches are if nothing else says so"),
-    ("XDG_STATE_HOME, HOME", "where the trust store is if nothing else says so: `tresor/trust`, below `~/.local/state`"),
+    (
+        "XDG_STATE_HOME, HOME",
+        "where the trust store is if nothing else says so: `tresor/trust`, below `~/.local/state`",
+    ),
     ("TZ", "the local time zone: of all times printed, and stored in snapshots and nodes"),
     ("TERM", "empty or `dumb`: no status that is redrawn"),
 ];

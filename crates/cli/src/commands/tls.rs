@@ -7,10 +7,10 @@ use std::fmt::Write;
 use tresor_backend::net::{Certificate, Shown, inspect};
 use tresor_repo::time::{Time, Zone};
 
-use crate::{backends, certificates};
 use crate::exit::Result;
 use crate::session::Session;
 use crate::ui::schema::Moment;
+use crate::{backends, certificates};
 
 /// A certificate that ends sooner is worth a warning.
 const SOON: i64 = 21 * 86_400;

@@ -135,7 +135,8 @@ fn repository(known: &Known, zone: &Zone) -> Repository {
 }
 
 fn text(message: &AddressMessage<'_>, entry: &Entry, zone: &Zone) -> String {
-    let mut lines = vec![format!("address     {}", message.address), format!("file        {}", message.file.display())];
+    let mut lines =
+        vec![format!("address     {}", message.address), format!("file        {}", message.file.display())];
     if message.plaintext {
         lines.push("encryption  none: plain HTTP is allowed".into());
     }

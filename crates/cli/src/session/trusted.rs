@@ -122,7 +122,11 @@ impl Session {
     ///
     /// # Errors
     /// It did; what must be listed to know it cannot be.
-    pub(crate) fn beware_of_rollback<R: Right>(&self, repository: &Repository<R>, accept: bool) -> Result<()> {
+    pub(crate) fn beware_of_rollback<R: Right>(
+        &self,
+        repository: &Repository<R>,
+        accept: bool,
+    ) -> Result<()> {
         if self.trust.state().known().is_none() {
             return Ok(());
         }
@@ -176,9 +180,8 @@ impl Session {
     /// The environment names no folder for it.
     pub(crate) fn trust_store(&self) -> Result<Store> {
         let missing = || {
-            Failure::fatal("unable to locate the folder of the trust store").hint(
-                "`TRESOR_STATE_DIR` names it; else it is below `XDG_STATE_HOME` or `HOME`",
-            )
+            Failure::fatal("unable to locate the folder of the trust store")
+                .hint("`TRESOR_STATE_DIR` names it; else it is below `XDG_STATE_HOME` or `HOME`")
         };
         trust::folder(&self.environment).map(Store::new).ok_or_else(missing)
     }
@@ -210,7 +213,9 @@ impl Session {
     pub(crate) fn remember(&self) {
         self.compare();
         let state = self.trust.state();
-        let (true, Some(file), Some(identity)) = (state.changes, &state.file, &state.identity) else { return };
+        let (true, Some(file), Some(identity)) = (state.changes, &state.file, &state.identity) else {
+            return;
+        };
         let (seen, findings) = (state.seen(), state.findings.clone().unwrap_or_default());
         let pin = self.first_pin(state.entry.as_ref());
         let before = state.known().cloned().unwrap_or_else(|| Known::new(identity.clone()));
@@ -315,5 +320,7 @@ fn vanished(findings: &Findings, before: usize) -> String {
         names.push(format!("and {} more", count - SHOWN));
     }
     let names = names.join(", ");
-    format!("{count} of {before} snapshots are not there any more: {names}; somebody removed them, or hides them")
+    format!(
+        "{count} of {before} snapshots are not there any more: {names}; somebody removed them, or hides them"
+    )
 }

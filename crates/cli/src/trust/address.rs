@@ -111,7 +111,11 @@ mod tests {
         same("/srv//backup/", "local:/srv/backup");
         same("rest:https://me:secret@Example.com:8000/me/", "rest:https://example.com:8000/me");
         same("sftp:me@Host:/srv", "sftp://me@host//srv");
-        for text in ["rest:https://me:secret@h/", "rclone::sftp,user=me,pass=secret:/srv", "opendal:webdav:https://u:secret@h/"] {
+        for text in [
+            "rest:https://me:secret@h/",
+            "rclone::sftp,user=me,pass=secret:/srv",
+            "opendal:webdav:https://u:secret@h/",
+        ] {
             assert!(!of(text, [("X", "")]).contains("secret"), "{text}");
         }
     }

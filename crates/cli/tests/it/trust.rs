@@ -97,7 +97,10 @@ fn rollback() {
     scene.put(&before);
 
     let said = scene.back_up("4").ok().errors();
-    assert!(said.contains("from 3 snapshots to 1; its latest are gone (snapshots: 2, index files: 2)"), "{said}");
+    assert!(
+        said.contains("from 3 snapshots to 1; its latest are gone (snapshots: 2, index files: 2)"),
+        "{said}"
+    );
     for run in [scene.back_up("5"), scene.restore()] {
         assert_eq!(run.clone().ok().errors().matches(WENT_BACK).count(), 1, "{run}");
     }
@@ -107,8 +110,12 @@ fn rollback() {
     let all = || ["snapshots", "index", "keys", "data"].map(|kind| scene.names(kind));
     let (untouched, key) = (all(), scene.names("keys")[0].clone());
     let latest = scene.names("snapshots")[0].clone();
-    let removing: [&[&str]; 4] =
-        [&["forget", &latest], &["forget", "--keep-last", "1", "--prune"], &["prune"], &["key", "remove", &key]];
+    let removing: [&[&str]; 4] = [
+        &["forget", &latest],
+        &["forget", "--keep-last", "1", "--prune"],
+        &["prune"],
+        &["key", "remove", &key],
+    ];
     for client in [scene.tresor.clone(), scene.tresor.clone().called("restic")] {
         for words in removing {
             let run = client.run(words).exits(1);
@@ -269,7 +276,11 @@ fn nothing_more_is_asked_of_the_repository() {
     };
     let without = scene.tresor.clone().variable("TRESOR_STATE_DIR", "/proc/nowhere");
     scene.back_up("1").ok();
-    for words in [&["snapshots"][..], &["backup", "--force", "a"], &["restore", "latest", "--dry-run", "--target", "/x"]] {
+    for words in [
+        &["snapshots"][..],
+        &["backup", "--force", "a"],
+        &["restore", "latest", "--dry-run", "--target", "/x"],
+    ] {
         assert_eq!(asked(&scene.tresor, words), asked(&without, words), "{words:?}");
     }
 }

@@ -252,7 +252,11 @@ fn an_entry_is_kept_for_its_owner_alone() {
     assert_eq!((mode(&store.path(address)), mode(&folder.path().join("state/trust"))), (0o600, 0o700));
     let written = std::fs::metadata(store.path(address)).unwrap().modified().unwrap();
     store.update(address, |_| ()).unwrap();
-    assert_eq!(std::fs::metadata(store.path(address)).unwrap().modified().unwrap(), written, "nothing changed");
+    assert_eq!(
+        std::fs::metadata(store.path(address)).unwrap().modified().unwrap(),
+        written,
+        "nothing changed"
+    );
     assert_eq!(store.all().unwrap().len(), 1);
     assert!(store.forget(address).unwrap() && !store.forget(address).unwrap());
 }
@@ -309,7 +313,11 @@ fn disks_may_take_turns_at_one_place() {
     let other = |number: u8| Identity { id: RepoId::from_bytes([number; 32]), polynomial: "2f".into() };
     (0..40).for_each(|number| entry.expect(&other(number)).time = i64::from(number));
     assert_eq!(entry.repositories.len(), 16);
-    assert!(entry.known(&other(39)).is_some() && entry.known(&other(24)).is_some() && entry.known(&other(3)).is_none());
+    assert!(
+        entry.known(&other(39)).is_some()
+            && entry.known(&other(24)).is_some()
+            && entry.known(&other(3)).is_none()
+    );
     let forged = Identity { polynomial: "31".into(), ..other(39) };
     assert!(entry.known(&forged).is_none());
     entry.expect(&forged);

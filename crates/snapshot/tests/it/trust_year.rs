@@ -54,7 +54,12 @@ impl Year {
     }
 
     /// A command of a host: opens, works, compares what it saw, and remembers. A run that is killed remembers nothing.
-    fn run(&mut self, host: usize, is_killed: bool, work: impl FnOnce(&Repository<Full>) -> Done) -> Findings {
+    fn run(
+        &mut self,
+        host: usize,
+        is_killed: bool,
+        work: impl FnOnce(&Repository<Full>) -> Done,
+    ) -> Findings {
         let view = Arc::<Mutex<View>>::default();
         let backend: Arc<dyn Backend> = self.memory.clone();
         let writes = if is_killed { self.random.within(1..=12) } else { u64::MAX };
@@ -103,7 +108,8 @@ impl Year {
     fn forget(&mut self, host: usize, choose: impl FnOnce(Vec<Listed>) -> Vec<SnapshotId>) -> Findings {
         self.run(host, false, |repository| {
             let loaded = snapshots::load_all(repository)?.into_iter();
-            let all: Vec<Listed> = loaded.map(|(id, snapshot)| Ok((id, snapshot?))).collect::<Result<_, Error>>()?;
+            let all: Vec<Listed> =
+                loaded.map(|(id, snapshot)| Ok((id, snapshot?))).collect::<Result<_, Error>>()?;
             let lock = locks::exclusive(repository);
             repository.remove_snapshots(&choose(all), &lock, &|_, removed| removed.unwrap())?;
             lock.release()?;
@@ -114,7 +120,8 @@ impl Year {
     fn forget_by_policy(&mut self, host: usize) -> Findings {
         let now = Time::utc(self.day * DAY, 0);
         self.forget(host, |all| {
-            let of_host = |of: usize| all.iter().filter(move |(_, snapshot)| snapshot.hostname == of.to_string());
+            let of_host =
+                |of: usize| all.iter().filter(move |(_, snapshot)| snapshot.hostname == of.to_string());
             let groups = (0..HOSTS).map(|of| of_host(of).cloned().collect::<Vec<_>>());
             let decided = groups.map(|group| policy::apply(group, &keep(), now, &Zone::utc()));
             decided.flat_map(|decision| decision.remove).map(|(id, _)| id).collect()
@@ -123,7 +130,8 @@ impl Year {
 
     fn prune(&mut self, host: usize, is_killed: bool) -> Findings {
         let outside: Arc<dyn Backend> = self.memory.clone();
-        let owner = Repository::open(Handle::new(outside), &password(), None, options(), &Recorder::new()).unwrap();
+        let owner =
+            Repository::open(Handle::new(outside), &password(), None, options(), &Recorder::new()).unwrap();
         let lock = locks::exclusive(&owner);
         let findings = self.run(host, is_killed, |repository| {
             let monitor = Recorder::new();
@@ -142,7 +150,8 @@ impl Year {
         self.run(host, false, |repository| {
             let lock = locks::exclusive(repository);
             repository.list(FileKind::Snapshot)?;
-            repository.reindex(Reindex::default(), &lock, &Recorder::new(), &|_, removed| removed.unwrap())?;
+            repository
+                .reindex(Reindex::default(), &lock, &Recorder::new(), &|_, removed| removed.unwrap())?;
             lock.release()?;
             Ok(())
         })
@@ -224,7 +233,12 @@ fn a_year_of_four_hosts_gives_no_false_alarm() {
             }
             year.live_a_day();
         }
-        assert!(year.runs > 365 * 4 && year.told > 100, "{} runs, {} of them missed snapshots", year.runs, year.told);
+        assert!(
+            year.runs > 365 * 4 && year.told > 100,
+            "{} runs, {} of them missed snapshots",
+            year.runs,
+            year.told
+        );
         let (yesterday, before) = (year.copy(), year.hosts.clone());
         year.backup(0, false);
         year.bring_back(yesterday);
