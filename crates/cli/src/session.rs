@@ -80,28 +80,28 @@ pub(crate) struct Opened<R: Right, L> {
 impl<R: Right> Opened<R, Option<SharedLock>> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
-        session.remember();
         if let Some(lock) = self.lock {
             session.release(lock.release());
         }
+        session.remember();
     }
 }
 
 impl<R: Right> Opened<R, Option<ExclusiveLock>> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
-        session.remember();
         if let Some(lock) = self.lock {
             session.release(lock.release());
         }
+        session.remember();
     }
 }
 
 impl Opened<Full, ExclusiveLock> {
     /// Gives the lock back; a failure is told, and the command's result stands.
     pub(crate) fn close(self, session: &Session) {
-        session.remember();
         session.release(self.lock.release());
+        session.remember();
     }
 }
 

@@ -242,7 +242,7 @@ impl Session {
         let (host, port) = certificates::server(&location.to_string()).ok()?;
         let network = backends::network(&self.global, &self.environment).ok()?;
         // A server that was just spoken to and does not answer is asked next time.
-        let pin = inspect(&host, port, &network).ok()?.chain.first()?.pin.clone();
+        let pin = inspect(&host, port, &network).ok()?.chain.first()?.pin;
         self.ui.print(&format!("the key of the server is remembered: {pin}"));
         Some(pin)
     }

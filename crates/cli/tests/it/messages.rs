@@ -212,6 +212,26 @@ fn copies_are_in_the_schema() {
 }
 
 #[test]
+fn findings_are_in_the_schema() {
+    for who in [Who::Tresor, Who::StandIn] {
+        let (source, repository) = (TestTree::new().file("a/file", "x"), fixtures::empty_repository());
+        let client = Client::tresor(TRESOR, &repository.path).within(source.path());
+        let client = if who == Who::StandIn { client.called("restic") } else { client };
+        let told = Checked { client, who, schema: schema() };
+        told.says("backup", &["a"], 0);
+        let snapshots = repository.path.join("snapshots");
+        for file in fs::read_dir(&snapshots).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        let vanished = told.says("backup", &["a"], 0);
+        assert!(vanished.errors().contains("not there any more"), "{vanished}");
+        told.says("trust accept", &[], 0);
+        told.says("trust show", &[], 0);
+        told.says("trust forget", &[], 0);
+    }
+}
+
+#[test]
 fn what_the_schema_does_not_name_is_wrong() {
     let mut schema = schema();
     schema.as_object_mut().unwrap().remove("anyOf");

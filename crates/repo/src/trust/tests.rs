@@ -24,8 +24,8 @@ impl Storage {
     /// Snapshots and small index files of these numbers, and one key.
     fn of(snapshots: &[u8], indexes: &[u8]) -> Self {
         let mut storage = Storage(BTreeMap::from([((KEY, 1), 400)]));
-        snapshots.iter().for_each(|number| drop(storage.0.insert((SNAPSHOT, *number), 300)));
-        indexes.iter().for_each(|number| drop(storage.0.insert((INDEX, *number), 700)));
+        storage.0.extend(snapshots.iter().map(|number| ((SNAPSHOT, *number), 300)));
+        storage.0.extend(indexes.iter().map(|number| ((INDEX, *number), 700)));
         storage
     }
 
@@ -42,7 +42,7 @@ impl Storage {
     /// What a command sees that lists all three kinds.
     fn view(&self) -> View {
         let (handle, view) = self.watched();
-        KINDS.map(|kind| handle.list_all(kind).unwrap());
+        KINDS.iter().for_each(|kind| drop(handle.list_all(*kind).unwrap()));
         view.lock().unwrap().clone()
     }
 }
@@ -173,7 +173,7 @@ fn our_own_changes_are_known_at_once() {
     let storage = Storage::of(&[1, 2], &[1, 2]);
     let mut known = client(&[&storage]);
     let (handle, view) = storage.watched();
-    KINDS.map(|kind| handle.list_all(kind).unwrap());
+    KINDS.iter().for_each(|kind| drop(handle.list_all(*kind).unwrap()));
     handle.save(file(SNAPSHOT, 3), &Payload::from(&b"new"[..])).unwrap();
     handle.remove(file(SNAPSHOT, 1)).unwrap();
     handle.remove(file(SNAPSHOT, 77)).unwrap_err();
@@ -361,7 +361,7 @@ proptest! {
                     let small = of(INDEX, &storage).into_iter().filter(|file| storage.0[file] <= 256 << 10);
                     let small: Vec<_> = small.collect();
                     let full = of(INDEX, &storage).into_iter().find(|file| storage.0[file] > 256 << 10);
-                    small.iter().chain(&full).for_each(|file| drop(storage.0.remove(file)));
+                    storage.0.retain(|file, _| !small.contains(file) && full != Some(*file));
                     if !small.is_empty() && !of(SNAPSHOT, &storage).is_empty() {
                         storage.0.insert((INDEX, next), 900);
                     }
