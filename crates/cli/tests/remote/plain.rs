@@ -215,14 +215,14 @@ fn plain_that_was_allowed_once_is_remembered_and_told_in_every_run() {
     let _server = tresor_testkit::servers::Server::start(command, address);
     let tresor = Client::tresor(TRESOR, format!("rest:http://me:secret@{address}/"));
     let said = |run: tresor_testkit::Run| run.errors().matches("without encryption").count();
-    tresor.run(["snapshots"]).exits(1);
+    tresor.run(["snapshots"]).exits(2);
     assert_eq!(said(tresor.ok(["--insecure-plaintext", "snapshots"])), 1);
     assert_eq!(said(tresor.ok(["snapshots"])), 1);
     let shown = tresor.ok(["trust", "show"]).text();
     assert!(shown.contains("plain HTTP is allowed") && !shown.contains("secret"), "{shown}");
-    Client::tresor(TRESOR, format!("rest:http://{address}/other/")).run(["snapshots"]).exits(1);
+    Client::tresor(TRESOR, format!("rest:http://{address}/other/")).run(["snapshots"]).exits(2);
     tresor.ok(["trust", "forget"]);
-    tresor.run(["snapshots"]).exits(1);
+    tresor.run(["snapshots"]).exits(2);
 }
 
 fn free_port() -> u16 {
