@@ -1,4 +1,4 @@
-//! What the real restic does beside us is no alarm, and what it makes of a storage that went back in time is one.
+//! What the real restic does beside us is no alarm; a storage that went back in time is one.
 
 use crate::scene::TRESOR;
 use std::fs;

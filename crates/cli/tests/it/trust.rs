@@ -1,4 +1,4 @@
-//! The trust store: what is told of a repository that is not as it was, what is refused, and what is remembered.
+//! The trust store: what is told of a repository that is not as it was, refused, remembered.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,3 +1,5 @@
+//! The rules of the trust store on made-up storages, and its file.
+
 use super::*;
 use crate::id::RepoId;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What a command saw of a repository: a decorator that remembers listings and changes, and asks for nothing.
+//! What a command saw of a repository: a decorator that notices, and asks for nothing.
 
 use super::known::place;
 use super::names::Name;

@@ -1,4 +1,4 @@
-//! A year of four hosts that share a repository: the trust store of none of them gives a false alarm.
+//! A year of four hosts that share a repository: no trust store gives a false alarm.
 
 use crate::store::{file, options, tree};
 use std::sync::{Arc, Mutex};
