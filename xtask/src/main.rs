@@ -10,6 +10,7 @@ mod bench;
 mod scale;
 mod life;
 mod campaign;
+mod fuzz;
 mod generate;
 mod differential;
 mod servers;
@@ -46,6 +47,8 @@ enum Command {
     Profile(bench::profile::Arguments),
     /// Long runs that try to break things.
     Campaign(campaign::Arguments),
+    /// Feeds every parser inputs that are made to reach new code.
+    Fuzz(fuzz::Arguments),
     /// Runs the table of command lines by restic and by tresor, and compares.
     Differential(differential::Arguments),
     /// Writes the reference pages of the manual.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Scale(arguments) => scale::run(&arguments),
         Command::Profile(arguments) => bench::profile::run(&arguments),
         Command::Campaign(arguments) => campaign::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Differential(arguments) => differential::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Measure(arguments) => bench::measure::run(&arguments),

@@ -43,6 +43,8 @@ pub mod dry_run;
 pub mod fault;
 pub mod retry;
 pub mod conformance;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 
 pub use backend::{Availability, Backend, ByteRange, Capabilities, Listed};
 pub use cancel::{Cancel, Reason};

@@ -16,6 +16,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 mod listing;
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use listing::fuzz;
 #[cfg(test)]
 mod tests;
 

@@ -28,6 +28,8 @@ mod program;
 mod lanes;
 mod files;
 mod folders;
+#[cfg(feature = "fuzzing")]
+pub(crate) use wire::fuzz;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

@@ -19,6 +19,9 @@ use std::sync::{Mutex, PoisonError};
 
 mod listing;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use listing::fuzz;
+
 /// How many calls run at once unless told otherwise.
 pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
 

@@ -4,7 +4,7 @@ use zstd_safe::zstd_sys::ZSTD_EndDirective::ZSTD_e_end;
 use zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 mod level;
-mod stream;
+pub(crate) mod stream;
 
 pub use level::{Compression, NoCompression, ZstdLevel};
 pub(crate) use stream::{StreamDecoder, StreamEncoder, in_pieces};

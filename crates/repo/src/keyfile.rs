@@ -256,3 +256,14 @@ fn decode_part(text: Option<&RawValue>, into: &mut [u8]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests;
+
+/// For [`fuzz`](crate::fuzz): a key file, or the master key in one.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    if let Ok(file) = KeyFile::parse(bytes)
+        && let Ok(sealed) = file.sealed()
+    {
+        assert!(sealed.work() > 0, "nothing is free");
+    }
+    let _ = parse_master(bytes);
+}

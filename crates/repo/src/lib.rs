@@ -48,6 +48,8 @@ pub mod prune;
 pub mod repair_index;
 pub mod salvage;
 pub mod upgrade;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 
 pub use blob::{BlobHandle, BlobKind};
 pub use error::{Error, Existing, Result};

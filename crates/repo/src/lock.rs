@@ -15,6 +15,8 @@ pub use gate::{Gate, Gated};
 
 pub(crate) use file::{Envelope, LockFiles};
 pub(crate) use sightings::{Notebook, Sightings};
+#[cfg(feature = "fuzzing")]
+pub(crate) use {file::fuzz, sightings::fuzz as fuzz_sightings};
 
 use crate::clock;
 use crate::error::{Error, Result};

@@ -32,6 +32,8 @@ pub mod recover;
 pub mod restore;
 pub mod backup;
 pub mod copy;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 
 pub use error::{Error, Result};
 pub use node::{Node, NodeKind};

@@ -16,6 +16,8 @@ use tresor_repo::time::{Time, Zone};
 use crate::select::{Listed, TagList, has_tags, sort_newest_first};
 use crate::snapshot::Snapshot;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use duration::fuzz;
 pub use duration::{BadDuration, KeepDuration};
 
 /// How many snapshots a counting rule keeps.

@@ -26,6 +26,15 @@ mod archive;
 mod credentials;
 mod endpoint;
 mod role;
+/// For [`fuzz`](crate::fuzz): both versions of listings.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    for v1 in [false, true] {
+        let page = page(bytes, v1);
+        assert!(page.is_err() || page.is_ok_and(|page| page.objects.len() <= bytes.len()));
+    }
+}
+
 #[cfg(test)]
 mod tests;
 

@@ -154,10 +154,7 @@ impl Service for Swift {
     /// A page does not say whether it is the last one, and services have limits of their own: the end is an
     /// empty page.
     fn page(&self, body: &[u8]) -> Outcome<Page> {
-        let objects: Vec<Object> =
-            serde_json::from_slice(body).map_err(|_| Failure::Answer("is no listing"))?;
-        let objects: Vec<_> = objects.into_iter().map(|object| (object.name, object.bytes)).collect();
-        Ok(Page { next: objects.last().map(|(name, _)| name.clone()), objects })
+        page(body)
     }
 
     fn probe(&self) -> Ask {
@@ -171,4 +168,18 @@ impl Service for Swift {
             None => ask,
         }
     }
+}
+
+/// Reads a page of a listing.
+fn page(body: &[u8]) -> Outcome<Page> {
+    let objects: Vec<Object> = serde_json::from_slice(body).map_err(|_| Failure::Answer("is no listing"))?;
+    let objects: Vec<_> = objects.into_iter().map(|object| (object.name, object.bytes)).collect();
+    Ok(Page { next: objects.last().map(|(name, _)| name.clone()), objects })
+}
+
+/// For [`fuzz`](crate::fuzz).
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let page = page(bytes);
+    assert!(page.is_err() || page.is_ok_and(|page| page.objects.len() <= bytes.len()));
 }

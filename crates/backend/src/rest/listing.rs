@@ -160,6 +160,17 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     }
 }
 
+/// For [`fuzz`](crate::fuzz).
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let mut entries = 0;
+    let read = read(bytes, &mut |_| {
+        entries += 1;
+        Ok(())
+    });
+    assert!(read.is_err() || entries <= bytes.len(), "an entry takes a byte at least");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

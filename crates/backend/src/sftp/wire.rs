@@ -393,5 +393,21 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// For [`fuzz`](crate::fuzz): every way to read a packet.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let _ = Offers::of(bytes);
+    let Ok((_, reply)) = Reply::of(bytes.to_vec()) else { return };
+    let (_, _, _, _) = (reply.done(), reply.handle(), reply.attributes(), reply.limits());
+    let _ = reply.space();
+    assert!(!reply.content().is_ok_and(|content| content.is_some_and(|content| content.len() > bytes.len())));
+    let mut names = 0;
+    let _ = reply.names(|name, attributes| {
+        names += name.len();
+        let _ = (attributes.is_file(), attributes.is_folder(), attributes.is_link());
+    });
+    assert!(names <= bytes.len(), "names are within the packet");
+}
+
 #[cfg(test)]
 mod tests;

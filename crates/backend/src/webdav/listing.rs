@@ -145,6 +145,12 @@ fn failed_part(status: &str) -> Outcome<()> {
     }
 }
 
+/// For [`fuzz`](crate::fuzz).
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let _ = members(bytes, "keys");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -313,3 +313,23 @@ from_text!(Word, "a type of blob", |text: &str| {
 
 #[cfg(test)]
 mod tests;
+
+/// For [`fuzz`](crate::fuzz): what is read of version 2 is the same when written and read again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let _ = decode(bytes, 1);
+    let Ok(file) = decode(bytes, 2) else { return };
+    let entries = |file: &IndexFile| -> Vec<_> {
+        file.packs().enumerate().map(|(number, pack)| (pack, file.entries_of(number))).collect()
+    };
+    let packs = entries(&file);
+    let of_one_kind = |list: &[Entry]| list.iter().all(|entry| entry.blob.kind == kind_of(list));
+    if !packs.iter().all(|(_, list)| of_one_kind(list)) {
+        return; // we write no such pack
+    }
+    let mut again = Vec::new();
+    encode(&packs, &mut again);
+    let again = decode(&again, 2).expect("what we write, we read");
+    let count = |packs: &[(PackId, Vec<Entry>)]| packs.iter().map(|(_, list)| list.len()).sum::<usize>();
+    assert_eq!(count(&entries(&again)), count(&packs));
+}

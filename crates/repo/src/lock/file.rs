@@ -174,3 +174,11 @@ impl LockFiles {
 fn unreadable(id: &LockId, source: impl Into<Cause>) -> Error {
     Error::UnreadableLock { lock: *id, source: source.into() }
 }
+
+/// For [`fuzz`](crate::fuzz).
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    if let Ok(holder) = holder(LockId::from_bytes([0; 32]), bytes) {
+        let _ = holder.age();
+    }
+}

@@ -70,6 +70,23 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// For [`fuzz`](crate::fuzz): what the file between two runs holds may be anything.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    struct Page(Vec<u8>);
+    impl Notebook for Page {
+        fn read(&self, at_most: u64) -> Option<Vec<u8>> {
+            Some(self.0[..self.0.len().min(at_most as usize)].to_vec())
+        }
+        fn write(&self, bytes: &[u8]) {
+            assert!(bytes.len() <= MOST * RECORD, "it grows");
+        }
+    }
+    let sightings = Sightings::new(Some(Arc::new(Page(bytes.to_vec()))));
+    let id = LockId::from_bytes([7; 32]);
+    let _ = sightings.hear(&[id], 1 << 40);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

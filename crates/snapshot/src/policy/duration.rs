@@ -111,3 +111,13 @@ impl fmt::Display for KeepDuration {
             .try_for_each(|(number, unit)| write!(f, "{number}{unit}"))
     }
 }
+
+/// For [`fuzz`](crate::fuzz): a span that is read is shown as itself, and every one reaches back to some moment.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Ok(span) = String::from_utf8_lossy(bytes).parse::<KeepDuration>() else { return };
+    assert_eq!(span.to_string().parse(), Ok(span));
+    if !span.is_negative() {
+        let _ = span.before(&Time::ZERO, &Zone::utc());
+    }
+}
