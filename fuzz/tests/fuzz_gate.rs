@@ -1,4 +1,4 @@
-//! Every parser is fed its seeds, what was kept of campaigns, and many changes of both, always the same.
+//! Every parser is fed its seeds, kept inputs, and many changes of both that are always the same.
 
 use tresor_fuzz::{Target, kept, targets};
 
