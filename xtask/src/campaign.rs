@@ -69,6 +69,12 @@ enum Campaign {
         #[arg(long, default_value_t = 100_000)]
         swaps: u64,
     },
+    /// Shows hostile names, tags and hosts on a terminal by every command; nothing may steer it.
+    TtyFuzz {
+        /// How many files have such names; each is shown by some twenty commands.
+        #[arg(long, default_value_t = 5000)]
+        names: u64,
+    },
     /// Lets programs by other people drive restic and tresor; they must not notice a difference.
     Clients {
         /// The program to drive; built for release if not given.
@@ -147,6 +153,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         Campaign::RestoreEscape { swaps } => {
             at_length("tresor-snapshot", "it", "restore_escape_beside_a_racer", &[("TRESOR_SWAPS", *swaps)])
+        }
+        Campaign::TtyFuzz { names } => {
+            at_length("tresor", "it", "tty_fuzz", &[("TRESOR_TTY_NAMES", *names)])
         }
         Campaign::ReaderRace { swaps } => {
             at_length("tresor-snapshot", "it", "reader_race", &[("TRESOR_SWAPS", *swaps)])

@@ -92,5 +92,8 @@ fn location(bytes: &[u8]) {
 /// Whatever came, nothing that moves a cursor is shown.
 fn shown(bytes: &[u8]) {
     let text = shown::escaped(&String::from_utf8_lossy(bytes));
-    assert!(!text.chars().any(char::is_control), "{text:?}");
+    assert!(!text.chars().any(shown::is_steering), "{text:?}");
+    let lines = String::from_utf8(shown::lines(bytes).into_owned()).expect("what is shown is text");
+    let steers = |c: char| shown::is_steering(c) && !matches!(c, '\n' | '\t');
+    assert!(!lines.chars().any(steers), "{lines:?}");
 }

@@ -25,7 +25,7 @@ pub mod layout;
 pub mod local;
 pub mod memory;
 pub mod location;
-mod shown;
+pub mod shown;
 pub mod child;
 pub mod net;
 mod served;

@@ -124,6 +124,6 @@ fn show(args: &Args, base: &Path, caches: &[Stocked], session: &Session) -> Resu
         table.row(row.into_iter().map(|cell| vec![cell]).collect());
     }
     table.footer(format!("{} cache dirs in {}", caches.len(), base.display()));
-    session.ui.raw(table.render().as_bytes());
+    session.ui.text(table.render().as_bytes());
     Ok(())
 }

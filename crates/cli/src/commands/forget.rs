@@ -193,7 +193,7 @@ fn forget(
         remove.iter().for_each(|id| ui.tell(&Told::Removed { snapshot_id: *id, dry_run }));
     }
     if ui.is_json() && args.ids.is_empty() && !groups.is_empty() {
-        ui.raw(&view::json(&groups));
+        ui.text(&view::json(&groups));
         ui.flush();
     }
     if failed > 0 {

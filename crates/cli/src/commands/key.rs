@@ -102,7 +102,7 @@ fn help(session: &Session) {
     let mut root = crate::CommandLine::command().name(session.program.name());
     root.build();
     let help = root.find_subcommand_mut("key").map(|command| command.render_help());
-    session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+    session.ui.text(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
 }
 
 fn add(new: &NewArgs, session: &Session) -> Result<()> {
@@ -194,7 +194,7 @@ fn list(session: &Session) -> Result<()> {
     let keys = keys?;
     match session.ui.is_json() {
         true => session.ui.json(&keys.iter().map(|key| Listed::new(key, session)).collect::<Vec<_>>()),
-        false => session.ui.raw(table(&keys, session).as_bytes()),
+        false => session.ui.text(table(&keys, session).as_bytes()),
     }
     Ok(())
 }

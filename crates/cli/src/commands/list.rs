@@ -77,7 +77,7 @@ fn print_blobs<R: Right>(session: &Session, repository: &Repository<R>) -> Resul
 fn object(session: &Session, kind: &str, id: String, named: bool) {
     match session.ui.is_json_only() {
         true => session.ui.json(&Told::Object { kind, id }),
-        false if named => session.ui.raw(format!("{kind} {id}\n").as_bytes()),
-        false => session.ui.raw(format!("{id}\n").as_bytes()),
+        false if named => session.ui.text(format!("{kind} {id}\n").as_bytes()),
+        false => session.ui.text(format!("{id}\n").as_bytes()),
     }
 }

@@ -51,14 +51,14 @@ fn show<R: Right>(args: &Args, session: &Session, repository: &Repository<R>) ->
         .map(|(key, snapshots)| (key, oldest_first(snapshots, args)))
         .collect();
     if session.ui.is_json() {
-        session.ui.raw(&json(args.group_by, &groups));
+        session.ui.text(&json(args.group_by, &groups));
         return Ok(());
     }
     for (key, snapshots) in &groups {
         if let Some(header) = key.header() {
             session.ui.important(&header);
         }
-        session.ui.raw(view::table(snapshots, args.compact, &session.zone).as_bytes());
+        session.ui.text(view::table(snapshots, args.compact, &session.zone).as_bytes());
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         let mut root = crate::CommandLine::command().name(session.program.name());
         root.build();
         let help = root.find_subcommand_mut("tls").map(|command| command.render_help());
-        session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+        session.ui.text(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
         return Ok(());
     };
     let (host, port) = certificates::server(url)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let (now, _) = tresor_repo::clock::now();
     match session.ui.is_json() {
         true => session.ui.json(&message(&host, port, &shown, now)),
-        false => session.ui.raw(text(&host, port, &shown, now, &session.zone).as_bytes()),
+        false => session.ui.text(text(&host, port, &shown, now, &session.zone).as_bytes()),
     }
     if let Some(first) = shown.chain.first().filter(|first| first.not_after - now < SOON) {
         let days = (first.not_after - now).div_euclid(86_400);

@@ -43,14 +43,14 @@ impl<'a> PathsView<'a> {
         }
         self.snapshots += 1;
         if let Some((id, _)) = self.snapshot.filter(|_| self.ui.is_json()) {
-            self.ui.raw(format!("],\"hits\":{},\"snapshot\":\"{id}\"}}", self.hits).as_bytes());
+            self.ui.text(format!("],\"hits\":{},\"snapshot\":\"{id}\"}}", self.hits).as_bytes());
         }
     }
 
     /// All snapshots were searched.
     pub(crate) fn finish(&self) {
         if self.ui.is_json() {
-            self.ui.raw(if self.snapshots == 0 { b"[]\n" } else { b"]\n" });
+            self.ui.text(if self.snapshots == 0 { b"[]\n" } else { b"]\n" });
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> PathsView<'a> {
             line.extend_from_slice(path);
             line.push(b'\n');
         }
-        self.ui.raw(&line);
+        self.ui.text(&line);
     }
 
     /// What stands above the first hit of a snapshot.
@@ -91,7 +91,7 @@ impl Hits for PathsView<'_> {
             _ => b",".to_vec(),
         };
         write_match(path, node, &mut out);
-        self.ui.raw(&out);
+        self.ui.text(&out);
     }
 
     fn broken(&mut self, tree: &BlobId, error: Error) {
@@ -167,13 +167,13 @@ impl<'a> ObjectsView<'a> {
             false => self.write_text(snapshot, object, &mut out),
         }
         self.found += 1;
-        self.ui.raw(&out);
+        self.ui.text(&out);
     }
 
     /// Everything was searched.
     pub(crate) fn finish(&self) {
         if self.ui.is_json() {
-            self.ui.raw(if self.found == 0 { b"[]\n" } else { b"]\n" });
+            self.ui.text(if self.found == 0 { b"[]\n" } else { b"]\n" });
         }
     }
 

@@ -97,7 +97,7 @@ impl<'a> Listing<'a> {
                 out.extend_from_slice(b", [{\"name\":\"/\"}");
             }
         }
-        self.ui.raw(&out);
+        self.ui.text(&out);
     }
 
     /// Lists a node.
@@ -116,7 +116,7 @@ impl<'a> Listing<'a> {
             Printer::Ncdu => self.write_ncdu(node, &mut line),
         }
         if self.order == Order::Name && !self.reverse {
-            self.ui.raw(&line);
+            self.ui.text(&line);
         } else {
             self.collected.push(Line {
                 key: key(self.order, node),
@@ -141,13 +141,13 @@ impl<'a> Listing<'a> {
         }
         self.depth -= 1;
         let line = format!("\n{}]", "  ".repeat(self.depth));
-        self.ui.raw(line.as_bytes());
+        self.ui.text(line.as_bytes());
     }
 
     /// Prints what is left to be printed.
     pub(crate) fn end(&mut self) {
         if self.printer == Printer::Ncdu {
-            self.ui.raw(b"\n]\n]\n");
+            self.ui.text(b"\n]\n]\n");
         }
         let mut lines = std::mem::take(&mut self.collected);
         if self.order != Order::Name {
@@ -157,7 +157,7 @@ impl<'a> Listing<'a> {
             lines.reverse();
         }
         for line in lines {
-            self.ui.raw(&line.text);
+            self.ui.text(&line.text);
         }
     }
 

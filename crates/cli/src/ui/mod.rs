@@ -30,8 +30,8 @@ use serde::Serialize;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tresor_backend::Cancel;
 use tresor_backend::cancel::Reason;
+use tresor_backend::{Cancel, shown};
 
 use crate::causes::chain;
 use crate::exit::{Code, Failure};
@@ -131,19 +131,21 @@ impl Ui {
         let mut out = self.output();
         out.clear_status(self.style.terminal.as_ref());
         out.flush(&self.cancel);
-        let _ = writeln!(io::stderr().lock(), "{text}"); // nobody is left to tell if stderr is gone
+        let mut line = shown::lines(text.as_bytes()).into_owned();
+        line.push(b'\n');
+        let _ = io::stderr().lock().write_all(&line); // nobody is left to tell if stderr is gone
         out.draw_status(self.style.terminal.as_ref());
     }
 
     /// A JSON message on stderr.
     pub(crate) fn error_json<T: Serialize + JsonSchema>(&self, message: &T) {
         self.output().flush(&self.cancel);
-        let _ = io::stderr().lock().write_all(&json::line(message)); // as above
+        let _ = io::stderr().lock().write_all(&shown::lines(&json::line(message))); // as above
     }
 
     /// Text that is printed even when quiet.
     pub(crate) fn important(&self, text: &str) {
-        self.write(text.as_bytes(), true);
+        self.write(&shown::lines(text.as_bytes()), true);
     }
 
     /// Normal text.
@@ -174,14 +176,30 @@ impl Ui {
         }
     }
 
-    /// Result bytes as they are, buffered.
+    /// Results as text or JSON, buffered; nothing in them steers a terminal.
+    pub(crate) fn text(&self, bytes: &[u8]) {
+        match self.style.json {
+            true => self.document(bytes),
+            false => self.write(&shown::lines(bytes), false),
+        }
+    }
+
+    /// JSON, buffered: byte for byte for a program, and on a terminal with escapes that JSON reads as the same.
+    pub(crate) fn document(&self, bytes: &[u8]) {
+        match self.style.stdout_is_terminal {
+            true => self.write(&shown::lines(bytes), false),
+            false => self.write(bytes, false),
+        }
+    }
+
+    /// Bytes that were asked for as they are: the content of a file or an object, a script of ours.
     pub(crate) fn raw(&self, bytes: &[u8]) {
         self.write(bytes, false);
     }
 
     /// A JSON message on stdout, one line.
     pub(crate) fn json<T: Serialize + JsonSchema + ?Sized>(&self, message: &T) {
-        self.write(&json::line(message), false);
+        self.text(&json::line(message));
     }
 
     /// Hands what is buffered to the reader now.
@@ -200,7 +218,7 @@ impl Ui {
             }
             None if out.status != lines => {
                 for line in &lines {
-                    out.write(line.as_bytes(), true, &self.cancel);
+                    out.write(&shown::lines(line.as_bytes()), true, &self.cancel);
                 }
                 out.status = lines;
             }

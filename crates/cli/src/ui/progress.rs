@@ -52,7 +52,7 @@ fn tick(ui: &Ui, status: &dyn Status, stop: &Cancel, period: Duration, steady: b
         if !json {
             ui.set_status(status.lines(start.elapsed()));
         } else if let Some(message) = status.json(start.elapsed()) {
-            ui.raw(&message);
+            ui.text(&message);
             ui.flush();
         }
     }

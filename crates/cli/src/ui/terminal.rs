@@ -1,6 +1,7 @@
 //! A terminal that can redraw lines.
 
 use std::io::IsTerminal;
+use tresor_backend::shown::is_steering;
 use tresor_snapshot::quote::quoted;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -55,7 +56,7 @@ impl Terminal {
 
 /// `text` as it is if nothing in it steers a terminal, else escaped, in quotes.
 pub(crate) fn printable(text: &str) -> String {
-    if text.chars().any(char::is_control) { quoted(text.as_bytes()) } else { text.to_owned() }
+    if text.chars().any(is_steering) { quoted(text.as_bytes()) } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -27,4 +27,5 @@ mod snapshots;
 mod stats;
 mod table;
 mod trust;
+mod tty_fuzz;
 mod usage;

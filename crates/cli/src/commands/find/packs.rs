@@ -112,7 +112,7 @@ pub(super) fn show(
             };
             match session.ui.is_json() && !session.program.is_restic() {
                 true => show_json(session, kind, text, place),
-                false => session.ui.raw(line(text, kind, id, place).as_bytes()),
+                false => session.ui.text(line(text, kind, id, place).as_bytes()),
             }
         }
     }
