@@ -154,9 +154,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Campaign::RestoreEscape { swaps } => {
             at_length("tresor-snapshot", "it", "restore_escape_beside_a_racer", &[("TRESOR_SWAPS", *swaps)])
         }
-        Campaign::TtyFuzz { names } => {
-            at_length("tresor", "it", "tty_fuzz", &[("TRESOR_TTY_NAMES", *names)])
-        }
+        Campaign::TtyFuzz { names } => at_length("tresor", "it", "tty_fuzz", &[("TRESOR_TTY_NAMES", *names)]),
         Campaign::ReaderRace { swaps } => {
             at_length("tresor-snapshot", "it", "reader_race", &[("TRESOR_SWAPS", *swaps)])
         }

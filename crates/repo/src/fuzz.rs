@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::crypto::{KEY_BYTES, Key};
 use crate::pack::header;
 use crate::time::Time;
+use crate::trust::{Entry, View, judge};
 use crate::{FileKind, index, keyfile, lock, sealed};
 pub use tresor_backend::fuzz::Target;
 use tresor_backend::{FileName, Id};
@@ -56,6 +57,11 @@ pub const TARGETS: &[Target] = &[
         feed: time,
         seeds: &[b"2024-02-29T10:00:00.123456789+01:00", b"0000-01-01T00:00:00Z", b"9999-12-31T23:59:60,5-23:59"],
     },
+    Target {
+        name: "trust-store",
+        feed: trust_store,
+        seeds: &[br#"{"version":1,"address":"/srv/r","plaintext":false,"pins":[],"repositories":[]}"#],
+    },
     Target { name: "zstd", feed: zstd, seeds: &[b"\x28\xb5\x2f\xfd\x20\x02\x11\0\0{}", b"\x50\x2a\x4d\x18\x01\0\0\0x"] },
 ];
 
@@ -101,6 +107,16 @@ fn time(bytes: &[u8]) {
     time.write(&mut text);
     let again = Time::parse(&text).expect("what we write, we read");
     assert!(again.same_instant(&time), "{}", String::from_utf8_lossy(&text));
+}
+
+/// An entry that is read is the same when written and read again, and can be looked at.
+fn trust_store(bytes: &[u8]) {
+    let Ok(entry) = Entry::parse(bytes) else { return };
+    let again = Entry::parse(&entry.to_json()).expect("what we write, we read");
+    assert_eq!(again, entry);
+    for known in &entry.repositories {
+        let _ = judge(known, &View::default());
+    }
 }
 
 /// At once or in pieces, the same frames are taken, and with the same content.

@@ -118,7 +118,7 @@ fn tell(entry: &Entry, file: &File, session: &Session) {
     };
     match session.ui.is_json() {
         true => session.ui.json(&message),
-        false => session.ui.raw(text(&message, entry, &session.zone).as_bytes()),
+        false => session.ui.text(text(&message, entry, &session.zone).as_bytes()),
     }
 }
 
