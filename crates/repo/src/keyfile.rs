@@ -17,20 +17,29 @@ use std::ops::RangeInclusive;
 use std::thread;
 use std::time::Instant;
 use tresor_backend::Cancel;
-use zeroize::{Zeroize, Zeroizing};
+use tresor_secmem::{SecretBox, SecretBytes};
+use zeroize::Zeroize;
 
-/// A password; wiped on drop, never shown.
-pub struct Password(Zeroizing<Vec<u8>>);
+/// A password, in secret memory; wiped on drop, never shown.
+pub struct Password(SecretBytes);
 
 impl Password {
-    /// Takes the bytes as they are: nothing is trimmed or normalised.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Password(Zeroizing::new(bytes))
+    /// Takes the bytes as they are, and wipes them: nothing is trimmed or normalised.
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        let password = Password(SecretBytes::copied(&bytes));
+        bytes.zeroize();
+        password
     }
 
     /// Whether it has no bytes at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl From<SecretBytes> for Password {
+    fn from(bytes: SecretBytes) -> Self {
+        Password(bytes)
     }
 }
 
@@ -198,11 +207,9 @@ impl Sealed {
     /// Tries a password, which takes as long as the file wants it to.
     pub(crate) fn open(&self, password: &Password, cancel: &Cancel) -> Result<Tried> {
         let key = derived(password, &self.salt, self.cost, cancel)?;
-        let mut plain = Zeroizing::new(Vec::with_capacity(self.data.len()));
-        if key.open(&self.data, &mut plain).is_err() {
-            return Ok(Tried::WrongPassword);
-        }
-        Ok(parse_master(&plain).map_or_else(Tried::NoMasterKey, Tried::Opened))
+        let mut data = SecretBytes::copied(&self.data);
+        let Ok(plain) = key.open_in_place(&mut data) else { return Ok(Tried::WrongPassword) };
+        Ok(parse_master(plain).map_or_else(Tried::NoMasterKey, Tried::Opened))
     }
 }
 
@@ -213,15 +220,15 @@ fn derived(password: &Password, salt: &[u8], cost: Cost, cancel: &Cancel) -> Res
 }
 
 /// The master key as restic's JSON.
-pub(crate) fn master_json(master: &Key) -> Zeroizing<Vec<u8>> {
+pub(crate) fn master_json(master: &Key) -> SecretBytes {
     let (encrypt, mac) = master.secret().split_at(32);
-    // Room for all from the beginning: a buffer that grows would leave its content behind.
-    let mut out = Zeroizing::new(Vec::with_capacity(256));
+    let mut out = SecretBytes::with_capacity(256);
     let mut member = |name: &str, bytes: &[u8]| {
-        let mut text = Zeroizing::new([0; 44]);
-        let length = STANDARD.encode_slice(bytes, text.as_mut()).expect("44 characters hold 32 bytes");
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&text[..length]);
+        let start = out.len();
+        out.extend_from_slice(&[0; 44]);
+        let length = STANDARD.encode_slice(bytes, &mut out[start..]).expect("44 characters hold 32 bytes");
+        out.keep(0..start + length);
     };
     member(r#"{"mac":{"k":""#, &mac[..16]);
     member(r#"","r":""#, &mac[16..]);
@@ -234,7 +241,7 @@ fn parse_master(plain: &[u8]) -> Result<Key, String> {
     let object = Object::parse(plain).map_err(|error| error.to_string())?;
     let mac = object.member("mac").ok_or("the master key has no MAC key")?;
     let mac = Object::parse(mac.get().as_bytes()).map_err(|error| error.to_string())?;
-    let mut secret = Zeroizing::new([0; KEY_BYTES]);
+    let mut secret = SecretBox::new(|| [0; KEY_BYTES]);
     decode_part(object.member("encrypt"), &mut secret[..32])?;
     decode_part(mac.member("k"), &mut secret[32..48])?;
     decode_part(mac.member("r"), &mut secret[48..])?;
@@ -242,16 +249,38 @@ fn parse_master(plain: &[u8]) -> Result<Key, String> {
 }
 
 fn decode_part(text: Option<&RawValue>, into: &mut [u8]) -> Result<(), String> {
-    let text = text.ok_or("the master key is incomplete")?.get();
-    let mut owned: String = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut bytes = Zeroizing::new([0; 48]);
-    let length = STANDARD.decode_slice(&owned, bytes.as_mut());
-    owned.zeroize();
-    if length != Ok(into.len()) {
+    let text = text.ok_or("the master key is incomplete")?.get().as_bytes();
+    let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+    let text = unescaped(text.ok_or("a part of the master key is no text")?);
+    let mut bytes = SecretBox::new(|| [0; 48]);
+    if STANDARD.decode_slice(&text[..], &mut bytes[..]) != Ok(into.len()) {
         return Err("a part of the master key has not the right length".to_owned());
     }
     into.copy_from_slice(&bytes[..into.len()]);
     Ok(())
+}
+
+/// What a JSON text without its quotes says, if that is base64: of escapes only those of its characters count.
+fn unescaped(text: &[u8]) -> SecretBytes {
+    let (mut plain, mut rest) = (SecretBytes::with_capacity(text.len()), text);
+    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+        plain.extend_from_slice(&rest[..at]);
+        let (byte, behind) = match &rest[at + 1..] {
+            [b'u', digits @ ..] => (code_of(digits).unwrap_or(b'\\'), 6),
+            [b'/', ..] => (b'/', 2),
+            _ => (b'\\', 2),
+        };
+        plain.extend_from_slice(&[byte]);
+        rest = rest.get(at + behind..).unwrap_or_default();
+    }
+    plain.extend_from_slice(rest);
+    plain
+}
+
+/// The character that four hexadecimal digits stand for, if it has one byte.
+fn code_of(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
+    u8::try_from(u16::from_str_radix(digits, 16).ok()?).ok()
 }
 
 #[cfg(test)]

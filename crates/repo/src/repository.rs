@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tresor_backend::handle::{Append, MayAppend, Right};
 use tresor_backend::{Cancel, ErrorKind, FileKind, FileName, Full, Handle, Id, Listed, Payload, Read};
 use tresor_chunker::{Chunker, Polynomial};
-use zeroize::Zeroizing;
+use tresor_secmem::SecretBytes;
 
 /// How an open repository is to be used.
 #[derive(Clone)]
@@ -241,7 +241,7 @@ impl<R: Right> Repository<R> {
     }
 
     /// The master key in restic's JSON form: whoever has it can read everything.
-    pub fn master_key_json(&self) -> Zeroizing<Vec<u8>> {
+    pub fn master_key_json(&self) -> SecretBytes {
         keyfile::master_json(&self.key)
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use tresor_backend::Cancel;
+use tresor_secmem::{SecretBox, wiped};
 use zeroize::Zeroizing;
 
 /// What a derivation costs: memory 128·N·r bytes a lane, time N·r·p.
@@ -94,13 +95,13 @@ pub(crate) fn derive(
     cost: Cost,
     threads: usize,
     cancel: &Cancel,
-) -> Result<Zeroizing<[u8; KEY_BYTES]>, Stopped> {
+) -> Result<SecretBox<[u8; KEY_BYTES]>, Stopped> {
     let lane_bytes = 128 * cost.r as usize;
     let mut blocks = Zeroizing::new(vec![0; lane_bytes * cost.p as usize]);
-    pbkdf2_hmac::<Sha256>(password, salt, 1, &mut blocks);
+    wiped(|| pbkdf2_hmac::<Sha256>(password, salt, 1, &mut blocks));
     mix_all(&mut blocks, cost, threads, cancel)?;
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    pbkdf2_hmac::<Sha256>(password, &blocks, 1, key.as_mut());
+    let mut key = SecretBox::new(|| [0; KEY_BYTES]);
+    wiped(|| pbkdf2_hmac::<Sha256>(password, &blocks, 1, &mut *key));
     Ok(key)
 }
 

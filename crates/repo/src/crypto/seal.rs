@@ -1,5 +1,6 @@
 //! A key and what it can do: seal bytes, open them again.
 
+use super::nonce::{self, HEDGE_BYTES, NONCE, Nonce, Text};
 use super::{KEY_BYTES, NotAuthentic, OVERHEAD, UnusableKey};
 use crate::error::{Error, Result};
 use crate::random;
@@ -12,27 +13,30 @@ use poly1305::universal_hash::UniversalHash;
 use poly1305::{Block, Poly1305};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use tresor_secmem::{SecretBox, wiped};
 use zeroize::{Zeroize, Zeroizing};
 
-pub(super) const NONCE: usize = 16;
 pub(super) const TAG: usize = 16;
 
 /// Encrypted and authenticated in pieces of this size: the MAC finds the ciphertext still in the first
 /// cache. A multiple of every cipher's stride, so that no piece ends within one.
 const PIECE: usize = 16 * 1024;
 
-pub(super) type Nonce = [u8; NONCE];
 type Core<'a> = CtrCore<&'a Aes256Enc, flavors::Ctr128BE>;
 pub(super) type Stream<'a> = StreamCipherCoreWrapper<Core<'a>>;
 
-/// An encryption key with its MAC keys, expanded once; wiped on drop, never shown.
-///
-/// The boxes keep the secrets in one place: moving a key copies no secret.
-pub(crate) struct Key {
-    secret: Box<Zeroizing<[u8; KEY_BYTES]>>,
-    encrypt: Box<Aes256Enc>,
-    mac_nonce: Box<Aes128Enc>,
+/// An encryption key with its MAC keys, expanded once, in secret memory; wiped on drop, never shown.
+pub(crate) struct Key(SecretBox<Expanded>);
+
+struct Expanded {
+    secret: [u8; KEY_BYTES],
+    encrypt: Aes256Enc,
+    mac_nonce: Aes128Enc,
+    hedge: [u8; HEDGE_BYTES],
 }
+
+/// Poly1305 begun: it holds a part of the key.
+pub(super) type Mac = SecretBox<Poly1305>;
 
 impl Key {
     /// Expands a key: 32 bytes to encrypt, then k and r of Poly1305-AES (r is clamped when it is used).
@@ -42,17 +46,19 @@ impl Key {
         if [encrypt, k, r].iter().any(|part| is_zero(part)) {
             return Err(UnusableKey);
         }
-        Ok(Key {
-            encrypt: Box::new(Aes256Enc::new_from_slice(encrypt).expect("32 bytes are an AES-256 key")),
-            mac_nonce: Box::new(Aes128Enc::new_from_slice(k).expect("16 bytes are an AES-128 key")),
-            secret: Box::new(Zeroizing::new(*secret)),
-        })
+        let hedge = derive(secret, nonce::LABEL);
+        Ok(Key(SecretBox::new(|| Expanded {
+            encrypt: Aes256Enc::new_from_slice(encrypt).expect("32 bytes are an AES-256 key"),
+            mac_nonce: Aes128Enc::new_from_slice(k).expect("16 bytes are an AES-128 key"),
+            secret: *secret,
+            hedge: *hedge,
+        })))
     }
 
     /// Draws a new key.
     pub(crate) fn random() -> Result<Self> {
-        let mut secret = Zeroizing::new([0; KEY_BYTES]);
-        random::fill(secret.as_mut())?;
+        let mut secret = SecretBox::new(|| [0; KEY_BYTES]);
+        random::fill(&mut *secret)?;
         Key::new(&secret).map_err(|source| Error::Random { source: source.into() })
     }
 
@@ -60,45 +66,53 @@ impl Key {
     ///
     /// Source: HKDF-SHA256 (RFC 5869) without salt, over all the bytes of this key.
     pub(crate) fn derived(&self, label: &str) -> Result<Self, UnusableKey> {
-        let mut secret = Zeroizing::new([0; KEY_BYTES]);
-        let expanded = Hkdf::<Sha256>::new(None, &self.secret[..]).expand(label.as_bytes(), &mut secret[..]);
-        expanded.expect("HKDF gives up to 255 hashes");
-        Key::new(&secret)
+        Key::new(&derive(&self.0.secret, label))
     }
 
     /// The bytes it was made from; for key files only.
     pub(crate) fn secret(&self) -> &[u8; KEY_BYTES] {
-        &self.secret
+        &self.0.secret
     }
 
     /// Appends nonce ‖ ciphertext ‖ tag of `plain` to `out`, with a fresh random nonce.
     pub(crate) fn seal(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        self.seal_parts([plain], plain.len(), out)
+        self.seal_parts(&Text::Bytes(plain), [plain], plain.len(), out)
     }
 
-    /// Seals these parts as if they were one piece, of `length` bytes if that is known.
+    /// Seals these parts, `length` bytes in all, as if they were one piece: what `text` says they are.
     pub(crate) fn seal_parts<'a>(
         &self,
+        text: &Text<'_>,
         parts: impl IntoIterator<Item = &'a [u8]>,
         length: usize,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        out.reserve(length + OVERHEAD);
-        self.seal_with(&fresh_nonce()?, parts, out);
-        Ok(())
+        wiped(|| {
+            let nonce = self.nonce(text, length)?;
+            out.reserve(length + OVERHEAD);
+            self.seal_with(&nonce, parts, out);
+            Ok(())
+        })
+    }
+
+    /// A nonce for one sealing; within work whose stack is wiped, as all that is not `pub(crate)` here.
+    pub(super) fn nonce(&self, text: &Text<'_>, length: usize) -> Result<Nonce> {
+        nonce::fresh(&self.0.hedge, text, length)
     }
 
     /// Appends the plaintext of `sealed` to `out` after verifying the tag; `out` is untouched on failure.
     pub(crate) fn open(&self, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), NotAuthentic> {
-        let (nonce, ciphertext) = self.verify(sealed)?;
-        let mut stream = self.stream(nonce);
-        out.reserve(ciphertext.len());
-        for piece in ciphertext.chunks(PIECE) {
-            let start = out.len();
-            out.extend_from_slice(piece);
-            stream.apply_keystream(&mut out[start..]);
-        }
-        Ok(())
+        wiped(|| {
+            let (nonce, ciphertext) = self.verify(sealed)?;
+            let mut stream = self.stream(nonce);
+            out.reserve(ciphertext.len());
+            for piece in ciphertext.chunks(PIECE) {
+                let start = out.len();
+                out.extend_from_slice(piece);
+                stream.apply_keystream(&mut out[start..]);
+            }
+            Ok(())
+        })
     }
 
     /// Hands the plaintext of `sealed` to `each` piece by piece, after verifying the tag; all pieces come through `scratch`.
@@ -108,25 +122,29 @@ impl Key {
         scratch: &mut Vec<u8>,
         mut each: impl FnMut(&[u8]),
     ) -> Result<(), NotAuthentic> {
-        let (nonce, ciphertext) = self.verify(sealed)?;
-        let mut stream = self.stream(nonce);
-        for piece in ciphertext.chunks(PIECE) {
-            scratch.clear();
-            scratch.extend_from_slice(piece);
-            stream.apply_keystream(scratch);
-            each(scratch);
-        }
-        Ok(())
+        wiped(|| {
+            let (nonce, ciphertext) = self.verify(sealed)?;
+            let mut stream = self.stream(nonce);
+            for piece in ciphertext.chunks(PIECE) {
+                scratch.clear();
+                scratch.extend_from_slice(piece);
+                stream.apply_keystream(scratch);
+                each(scratch);
+            }
+            Ok(())
+        })
     }
 
     /// Opens in place: on success the answer is the plaintext's range of the same buffer.
     pub(crate) fn open_in_place<'a>(&self, sealed: &'a mut [u8]) -> Result<&'a mut [u8], NotAuthentic> {
-        let (nonce, _) = self.verify(sealed)?;
-        let mut stream = self.stream(nonce);
-        let end = sealed.len() - TAG;
-        let text = &mut sealed[NONCE..end];
-        stream.apply_keystream(text);
-        Ok(text)
+        wiped(|| {
+            let (nonce, _) = self.verify(sealed)?;
+            let mut stream = self.stream(nonce);
+            let end = sealed.len() - TAG;
+            let text = &mut sealed[NONCE..end];
+            stream.apply_keystream(text);
+            Ok(text)
+        })
     }
 
     fn seal_with<'a>(&self, nonce: &Nonce, parts: impl IntoIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
@@ -147,6 +165,14 @@ impl Key {
         out.extend_from_slice(&tag);
     }
 
+    /// Seals with a nonce of the caller's choice, for tests of what must not happen.
+    #[cfg(test)]
+    pub(crate) fn seal_repeating(&self, nonce: [u8; NONCE], plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.seal_with(&nonce, [plain], &mut out);
+        out
+    }
+
     /// Splits into nonce and ciphertext, once the tag is found to fit them.
     fn verify<'a>(&self, sealed: &'a [u8]) -> Result<(&'a Nonce, &'a [u8]), NotAuthentic> {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(NotAuthentic)?;
@@ -159,36 +185,39 @@ impl Key {
     }
 
     pub(super) fn stream(&self, nonce: &Nonce) -> Stream<'_> {
-        Stream::from_core(Core::inner_iv_init(&self.encrypt, nonce.into()))
+        Stream::from_core(Core::inner_iv_init(&self.0.encrypt, nonce.into()))
     }
 
     /// The one-time authenticator of this nonce: r from the key, s = AES-128(k, nonce).
-    pub(super) fn mac(&self, nonce: &Nonce) -> Poly1305 {
-        let mut one_time = Zeroizing::new([0; 32]);
-        let (r, s) = one_time.split_at_mut(16);
-        r.copy_from_slice(&self.secret[48..]);
-        let mut block = (*nonce).into();
-        self.mac_nonce.encrypt_block(&mut block);
-        s.copy_from_slice(&block);
-        block.zeroize();
-        Poly1305::new((&*one_time).into())
+    pub(super) fn mac(&self, nonce: &Nonce) -> Mac {
+        SecretBox::new_unwiped(|| {
+            let mut one_time = Zeroizing::new([0; 32]);
+            let (r, s) = one_time.split_at_mut(16);
+            r.copy_from_slice(&self.0.secret[48..]);
+            let mut block = (*nonce).into();
+            self.0.mac_nonce.encrypt_block(&mut block);
+            s.copy_from_slice(&block);
+            block.zeroize();
+            Poly1305::new((&*one_time).into())
+        })
     }
+}
+
+/// Bytes for another purpose, named by `label`.
+fn derive(secret: &[u8; KEY_BYTES], label: &str) -> SecretBox<[u8; KEY_BYTES]> {
+    SecretBox::new(|| {
+        let mut derived = [0; KEY_BYTES];
+        let expanded = Hkdf::<Sha256>::new(None, secret).expand(label.as_bytes(), &mut derived[..]);
+        expanded.expect("HKDF gives up to 255 hashes");
+        derived
+    })
 }
 
 /// The tag once `rest` was added. Its last block is marked, not padded to 16 bytes as AEADs do.
-fn finish(mut mac: Poly1305, rest: &[u8]) -> [u8; TAG] {
+pub(super) fn finish(mut mac: Mac, rest: &[u8]) -> [u8; TAG] {
     let (blocks, tail) = Block::slice_as_chunks(rest);
     mac.update(blocks);
-    mac.compute_unpadded(tail).into()
-}
-
-/// A nonce for one sealing.
-pub(super) fn fresh_nonce() -> Result<Nonce> {
-    let nonce: Nonce = random::bytes()?;
-    match is_zero(&nonce) {
-        true => Err(Error::Random { source: "the generator gave nothing but zeros".into() }),
-        false => Ok(nonce),
-    }
+    mac.consume(|mac| mac.compute_unpadded(tail)).into()
 }
 
 pub(super) fn is_zero(bytes: &[u8]) -> bool {

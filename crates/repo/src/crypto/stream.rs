@@ -2,17 +2,19 @@
 //!
 //! Opening takes two passes: [`Authenticator`] sees all bytes first; only what it answers decrypts any.
 
-use super::seal::{NONCE, Nonce, Stream, TAG, fresh_nonce, is_zero};
+use super::nonce::{NONCE, Nonce, Text};
+use super::seal::{self, Stream, TAG, is_zero};
 use super::{Key, NotAuthentic, OVERHEAD};
 use crate::error::Result;
 use aes::cipher::{StreamCipher, StreamCipherSeek};
+use poly1305::Block;
 use poly1305::universal_hash::UniversalHash;
-use poly1305::{Block, Poly1305};
 use subtle::ConstantTimeEq;
+use tresor_secmem::wiped;
 
 /// Poly1305 over pieces of any length.
 struct Mac {
-    poly: Poly1305,
+    poly: seal::Mac,
     /// What came since the last whole block.
     begun: [u8; 16],
     used: usize,
@@ -40,7 +42,7 @@ impl Mac {
     }
 
     fn finish(self) -> [u8; TAG] {
-        self.poly.compute_unpadded(&self.begun[..self.used]).into()
+        seal::finish(self.poly, &self.begun[..self.used])
     }
 }
 
@@ -52,29 +54,37 @@ pub(crate) struct Sealer<'k> {
 
 impl Key {
     /// Begins to seal; the nonce, fresh and random, is what the sealed bytes begin with.
-    pub(crate) fn sealer(&self) -> Result<(Sealer<'_>, Nonce)> {
-        let nonce = fresh_nonce()?;
-        Ok((Sealer { stream: self.stream(&nonce), mac: Mac::new(self, &nonce) }, nonce))
+    ///
+    /// It is hedged over the beginning of what will be sealed: all of it is not known before the nonce is needed.
+    pub(crate) fn sealer(&self, beginning: &[u8]) -> Result<(Sealer<'_>, Nonce)> {
+        wiped(|| {
+            let nonce = self.nonce(&Text::Bytes(beginning), beginning.len())?;
+            Ok((Sealer { stream: self.stream(&nonce), mac: Mac::new(self, &nonce) }, nonce))
+        })
     }
 
     /// Decrypts a piece of what was found authentic; it begins `offset` bytes behind the nonce.
     pub(crate) fn decrypt_at(&self, verified: &Verified, offset: u64, piece: &mut [u8]) {
-        let mut stream = self.stream(&verified.nonce);
-        stream.seek(offset);
-        stream.apply_keystream(piece);
+        wiped(|| {
+            let mut stream = self.stream(&verified.nonce);
+            stream.seek(offset);
+            stream.apply_keystream(piece);
+        });
     }
 }
 
 impl Sealer<'_> {
     /// Encrypts the next piece in place.
     pub(crate) fn encrypt(&mut self, piece: &mut [u8]) {
-        self.stream.apply_keystream(piece);
-        self.mac.update(piece);
+        wiped(|| {
+            self.stream.apply_keystream(piece);
+            self.mac.update(piece);
+        });
     }
 
     /// The tag, which the sealed bytes end with.
     pub(crate) fn finish(self) -> [u8; TAG] {
-        self.mac.finish()
+        wiped(|| self.mac.finish())
     }
 }
 
@@ -109,7 +119,8 @@ impl<'k> Authenticator<'k> {
             } else if self.seen < text_end {
                 let text = most(piece, text_end - self.seen);
                 let (key, nonce) = (self.key, &self.nonce);
-                self.mac.get_or_insert_with(|| Mac::new(key, nonce)).update(text);
+                let mac = &mut self.mac;
+                wiped(|| mac.get_or_insert_with(|| Mac::new(key, nonce)).update(text));
                 text.len()
             } else {
                 fill(&mut self.tag, (self.seen - text_end) as usize, piece)
@@ -128,8 +139,8 @@ impl<'k> Authenticator<'k> {
         if self.seen != self.length || self.length < OVERHEAD as u64 || is_zero(&self.nonce) {
             return Err(NotAuthentic);
         }
-        let mac = self.mac.unwrap_or_else(|| Mac::new(self.key, &self.nonce));
-        match bool::from(mac.finish().ct_eq(&self.tag)) {
+        let tag = wiped(|| self.mac.unwrap_or_else(|| Mac::new(self.key, &self.nonce)).finish());
+        match bool::from(tag.ct_eq(&self.tag)) {
             true => Ok(Verified { nonce: self.nonce }),
             false => Err(NotAuthentic),
         }
@@ -159,14 +170,18 @@ pub(crate) struct Concealed {
 impl Concealed {
     /// Draws the key.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Concealed { key: Key::random()?, nonce: fresh_nonce()? })
+        let key = Key::random()?;
+        let nonce = wiped(|| key.nonce(&Text::Bytes(&[]), 0))?;
+        Ok(Concealed { key, nonce })
     }
 
     /// Turns bytes at an offset into what is written there, and back.
     pub(crate) fn apply(&self, offset: u64, bytes: &mut [u8]) {
-        let mut stream = self.key.stream(&self.nonce);
-        stream.seek(offset);
-        stream.apply_keystream(bytes);
+        wiped(|| {
+            let mut stream = self.key.stream(&self.nonce);
+            stream.seek(offset);
+            stream.apply_keystream(bytes);
+        });
     }
 }
 
@@ -176,7 +191,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sealed_in_pieces(key: &Key, plain: &[u8], size: usize) -> Vec<u8> {
-        let (mut sealer, nonce) = key.sealer().unwrap();
+        let (mut sealer, nonce) = key.sealer(plain).unwrap();
         let mut sealed = nonce.to_vec();
         for piece in plain.chunks(size) {
             let start = sealed.len();

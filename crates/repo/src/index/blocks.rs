@@ -219,10 +219,10 @@ impl BlocksWriter {
     /// # Errors
     /// [`Error::Random`], [`Error::Local`].
     pub(super) fn push(&mut self, content: &[u8]) -> Result<()> {
-        const ZEROS: [u8; ROOM] = [0; ROOM];
-        let head = head_of(self.id, self.count);
-        let parts = [&head[..], content, &ZEROS[content.len()..]];
-        self.key.seal_parts(parts, HEAD + ROOM, &mut self.sealed)?;
+        let mut plain = [0; HEAD + ROOM];
+        plain[..HEAD].copy_from_slice(&head_of(self.id, self.count));
+        plain[HEAD..][..content.len()].copy_from_slice(content);
+        self.key.seal(&plain, &mut self.sealed)?;
         self.count += 1;
         let limit = if self.file.is_some() { AT_ONCE } else { IN_MEMORY };
         if self.sealed.len() >= limit { self.flush() } else { Ok(()) }

@@ -54,6 +54,10 @@ fn the_master_key_has_restics_form() {
     let lenient =
         json.replace("\"mac\"", " \"x\":1, \"MAC\"").replace("\"k\":", "\"K\" : ").replace('/', "\\/");
     assert_eq!(parse_master(lenient.as_bytes()).unwrap().secret(), master.secret());
+    for escape in ["\\u0041", "\\u0041".to_uppercase().as_str()] {
+        let escaped = json.replacen("AAEC", &format!("{escape}AEC"), 1);
+        assert_eq!(parse_master(escaped.as_bytes()).is_ok(), escape.starts_with("\\u"), "{escape}");
+    }
     for (from, to) in [
         ("\"mac\"", "\"x\""),
         ("ICE", "AAA"),

@@ -31,7 +31,8 @@ pub struct LongSaver<'a> {
     hash: Hash,
     /// `None` if it is not compressed.
     encoder: Option<StreamEncoder>,
-    sealer: Sealer<'a>,
+    /// Begins with the first bytes to be sealed.
+    sealer: Option<Sealer<'a>>,
     /// What is to be sealed.
     ready: Vec<u8>,
     body: Body,
@@ -41,20 +42,14 @@ impl<'a> Upload<'a> {
     /// Begins to save a blob of any length.
     ///
     /// # Errors
-    /// Those of the random numbers and of temporary files; then the upload is broken.
+    /// Only when the upload is broken.
     pub fn long_saver(&'a self, kind: BlobKind) -> Result<LongSaver<'a>> {
-        let begin = || {
-            let (sealer, nonce) = self.key.sealer()?;
-            let mut body = Body::default();
-            body.append(&nonce, self.packs.room())?;
-            Ok((sealer, body))
-        };
-        let (sealer, body) = begin().map_err(|error| self.outcome.fail(error))?;
+        self.outcome.check()?;
         // Whatever was asked for: what is so long is a tree, and in version 2 nothing is sealed as it is.
         let compressed = self.config.version >= 2;
         let encoder = compressed.then(|| StreamEncoder::new(self.options.compression));
-        let (hash, ready) = (Hash::new(), Vec::new());
-        Ok(LongSaver { upload: self, kind, longest: LONGEST, hash, encoder, sealer, ready, body })
+        let (hash, ready, body) = (Hash::new(), Vec::new(), Body::default());
+        Ok(LongSaver { upload: self, kind, longest: LONGEST, hash, encoder, sealer: None, ready, body })
     }
 }
 
@@ -134,7 +129,8 @@ impl LongSaver<'_> {
         }
         self.seal()?;
         let LongSaver { kind, hash, sealer, mut body, longest, .. } = self;
-        let appended = body.append(&sealer.finish(), upload.packs.room());
+        let tag = sealer.expect("sealing what was ready began it").finish();
+        let appended = body.append(&tag, upload.packs.room());
         appended.map_err(|error| upload.outcome.fail(error))?;
         fits(kind, body.len(), longest)?;
         let blob = BlobHandle { kind, id: BlobId::from_bytes(hash.finish()) };
@@ -163,10 +159,24 @@ impl LongSaver<'_> {
     /// Seals what is ready.
     fn seal(&mut self) -> Result<()> {
         self.fits(self.body.len() + self.ready.len() as u64)?;
-        self.sealer.encrypt(&mut self.ready);
-        let appended = self.body.append(&self.ready, self.upload.packs.room());
+        let sealed = self.seal_ready();
         self.ready.clear();
-        appended.map_err(|error| self.upload.outcome.fail(error))
+        sealed.map_err(|error| self.upload.outcome.fail(error))
+    }
+
+    /// The same, but what is ready stays there; the first bytes decide the nonce.
+    fn seal_ready(&mut self) -> Result<()> {
+        let room = || self.upload.packs.room();
+        let sealer = match &mut self.sealer {
+            Some(sealer) => sealer,
+            none => {
+                let (sealer, nonce) = self.upload.key.sealer(&self.ready)?;
+                self.body.append(&nonce, room())?;
+                none.insert(sealer)
+            }
+        };
+        sealer.encrypt(&mut self.ready);
+        self.body.append(&self.ready, room())
     }
 
     fn fits(&self, length: u64) -> Result<()> {

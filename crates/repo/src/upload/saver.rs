@@ -5,6 +5,7 @@
 
 use crate::blob::{BlobHandle, BlobKind};
 use crate::codec::{Compression, Decoder, Encoder, RawFrame, is_untried};
+use crate::crypto::Text;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::BlobId;
@@ -196,7 +197,7 @@ impl<'a> BlobSaver<'a> {
             (true, true) => Wanted::Raw,
             (true, false) => Wanted::Compressed,
         };
-        let form = self.seal(plain, wanted)?;
+        let form = self.seal(&blob.id, plain, wanted)?;
         if u32::try_from(self.sealed.len()).is_err() {
             return Err(too_large(blob.kind, plain.len()));
         }
@@ -238,17 +239,21 @@ impl<'a> BlobSaver<'a> {
         kind == BlobKind::Data && self.upload.options.compression == Compression::Off
     }
 
-    fn seal(&mut self, plain: &[u8], wanted: Wanted) -> Result<Form> {
+    /// Seals a blob whose id was computed from these very bytes.
+    fn seal(&mut self, id: &BlobId, plain: &[u8], wanted: Wanted) -> Result<Form> {
         self.sealed.clear();
+        // What is sealed as it is, or in a raw frame, follows from its hash and the length of the form (no two forms of a
+        // blob have one), and need not be hashed once more.
+        let text = Text::Hashed(id.as_bytes());
         if wanted == Wanted::Plain {
-            self.upload.key.seal(plain, &mut self.sealed)?;
+            self.upload.key.seal_parts(&text, [plain], plain.len(), &mut self.sealed)?;
             return Ok(Form::Plain);
         }
         if wanted == Wanted::Raw || self.encoder.finds_incompressible(plain, &mut self.first) {
             let length = u32::try_from(plain.len()).map_err(|_| too_large(BlobKind::Data, plain.len()))?;
             let frame = if wanted == Wanted::Raw { RawFrame::untried(length) } else { RawFrame::new(length) };
             let parts = frame.parts(plain);
-            self.upload.key.seal_parts(parts, frame.size(), &mut self.sealed)?;
+            self.upload.key.seal_parts(&text, parts, frame.size(), &mut self.sealed)?;
             return Ok(Form::Raw(frame));
         }
         self.first.clear();
@@ -342,6 +347,7 @@ fn too_large(kind: BlobKind, length: usize) -> Error {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     pub(in crate::upload) fn broken_blobs_are_noticed(mut saver: BlobSaver<'_>) {
         let text = b"some text, some text, some text".repeat(9);
@@ -354,7 +360,7 @@ pub(super) mod tests {
         ];
         for (plain, wanted, step) in forms {
             let (id, length) = (BlobId::of(plain), plain.len() as u32);
-            let form = saver.seal(plain, wanted).unwrap();
+            let form = saver.seal(&id, plain, wanted).unwrap();
             assert_eq!(matches!(form, Form::Raw(_)), plain.len() > 1000 || wanted == Wanted::Raw);
             let verify = |saver: &mut BlobSaver<'_>, id, form: &Form| {
                 saver.verify(id, length, form, &mut Beside::new(b"next", None))
@@ -369,11 +375,26 @@ pub(super) mod tests {
         }
         // Sealed rightly, but compressed wrongly.
         let (id, length) = (BlobId::of(&text), text.len() as u32);
-        saver.seal(b"no frame", Wanted::Plain).unwrap();
+        saver.seal(&BlobId::of(b"no frame"), b"no frame", Wanted::Plain).unwrap();
         let beside = || Beside::new(&[], None);
         assert!(saver.verify(id, length, &Form::Compressed, &mut beside()).is_err());
-        saver.seal(&text, Wanted::Plain).unwrap();
+        saver.seal(&id, &text, Wanted::Plain).unwrap();
         assert!(saver.verify(id, length, &Form::Raw(RawFrame::new(length)), &mut beside()).is_err());
+    }
+
+    /// Nonces of what is not hashed once more rest on this: by id and length it is known what was sealed.
+    pub(in crate::upload) fn forms_differ_in_length(mut saver: BlobSaver<'_>) {
+        for length in [1, 100, 128 * 1024, 128 * 1024 + 1, 400 * 1024] {
+            let noise = crate::random::bytes::<{ 400 * 1024 }>().unwrap()[..length].to_vec();
+            let id = BlobId::of(&noise);
+            let mut lengths = HashSet::new();
+            for wanted in [Wanted::Plain, Wanted::Raw, Wanted::Compressed] {
+                let form = saver.seal(&id, &noise, wanted).unwrap();
+                let by_id = !matches!(form, Form::Compressed);
+                assert!(!by_id || lengths.insert(saver.sealed.len()), "{length}");
+            }
+            assert!(lengths.len() >= 2);
+        }
     }
 
     pub(in crate::upload) fn broken_frames_are_noticed(mut saver: BlobSaver<'_>) {

@@ -7,6 +7,7 @@ use crate::index::{PackTotals, Place};
 use crate::load::Found;
 use crate::monitor::Silent;
 use crate::pack::header::{FRAME, pack_size};
+use crate::random::faults::{Fault, with_fault};
 use crate::testing::{Numbers, Refusing, repository};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -378,6 +379,16 @@ proptest! {
 }
 
 #[test]
+fn no_two_forms_of_a_blob_have_one_length() {
+    let repository = repository(&Arc::new(Memory::new()), 2, |_| {});
+    let checked = repository.upload(&Index::default(), |upload| {
+        saver::tests::forms_differ_in_length(upload.saver());
+        Ok::<_, Error>(())
+    });
+    checked.unwrap();
+}
+
+#[test]
 fn a_copied_blob_that_breaks_after_sealing_is_noticed() {
     let backend = Arc::new(Memory::new());
     let repository = repository(&backend, 2, |_| {});
@@ -402,5 +413,45 @@ fn a_blob_that_breaks_while_it_waits_fails_the_upload_even_if_it_is_the_last() {
         });
         assert!(matches!(outcome, Err(Error::Verification { .. })), "{outcome:?}");
         assert!(repository.list(FileKind::Index).unwrap().is_empty());
+    }
+}
+
+/// A generator that is stuck: 10,000 different blobs, and not one nonce twice.
+#[test]
+fn rng_stuck() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let blobs: Vec<Vec<u8>> = (0..10_000_u32).map(|number| number.to_le_bytes().repeat(9)).collect();
+    with_fault(Fault::Constant(7), || {
+        let save = |upload: &Upload<'_>| {
+            let mut saver = upload.saver();
+            blobs.iter().try_for_each(|plain| saver.save_blob(BlobKind::Data, plain).map(drop))
+        };
+        repository.upload(&Index::default(), save).unwrap();
+    });
+    let index = repository.load_index(&Silent).unwrap();
+    let mut nonces = BTreeSet::new();
+    for (_, place) in entries(&index) {
+        let range = ByteRange { offset: place.offset.into(), length: 16 };
+        let mut nonce = Vec::new();
+        backend.load(place.pack.file(), range, &mut nonce).unwrap();
+        assert!(nonces.insert(nonce));
+    }
+    assert_eq!(nonces.len(), blobs.len());
+}
+
+#[test]
+fn rng_fail() {
+    let backend = Arc::new(Memory::new());
+    let repository = repository(&backend, 2, |_| {});
+    let failed = with_fault(Fault::Fails, || {
+        repository.upload(&Index::default(), |upload| {
+            upload.saver().save_blob(BlobKind::Data, b"a secret").map(drop)?;
+            Ok::<(), Error>(())
+        })
+    });
+    assert!(matches!(failed, Err(Error::Random { .. })));
+    for kind in [FileKind::Pack, FileKind::Index, FileKind::Snapshot] {
+        assert_eq!(repository.list(kind).unwrap().len(), 0, "{kind:?}");
     }
 }
