@@ -7,10 +7,11 @@
 
 mod contents;
 mod finding;
+mod nonces;
 mod pieces;
 mod subset;
 
-pub use finding::{Finding, PackFault, Severity};
+pub use finding::{Finding, PackFault, Reuse, Severity};
 pub use subset::{BadSubset, ReadSubset};
 
 use crate::error::{Error, Result};
@@ -18,12 +19,15 @@ use crate::id::PackId;
 use crate::index::{Index, RepeatedPack};
 use crate::monitor::{Monitor, Phase};
 use crate::repository::Repository;
+use crate::sealed;
 use crate::stored_packs::Known;
 use contents::PackReader;
+use nonces::{Nonces, Sealed, Seen};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use tresor_backend::handle::Right;
+use tresor_backend::{FileKind, FileName};
 
 impl<R: Right> Repository<R> {
     /// Loads every index file and merges those that can be read.
@@ -78,12 +82,15 @@ impl<R: Right> Repository<R> {
 
     /// Reads whole packs and verifies every byte; `found` hears of each finding as it comes, on any thread.
     ///
-    /// Costs one load of every pack. Memory: for each worker a few MiB, or twice its largest blob.
+    /// Finds nonces that were used twice as well: among what is read of these packs, and the files beside them.
+    ///
+    /// Costs one load of every pack. Memory: for each worker a few MiB, or twice its largest blob; 4 MiB for the nonces,
+    /// of which a temporary file takes 37 bytes for each blob.
     ///
     /// Packs in an archive are brought back first, all of them.
     ///
     /// # Errors
-    /// A pack that does not come back; cancellation.
+    /// A pack that does not come back; a temporary file that cannot be written; cancellation.
     pub fn check_pack_contents(
         &self,
         index: &Index,
@@ -93,8 +100,12 @@ impl<R: Right> Repository<R> {
     ) -> Result<()> {
         self.bring_back(packs, monitor)?;
         let (by_pack, next) = (index.by_pack()?, AtomicUsize::new(0));
-        let failed = Mutex::new(None);
+        let (failed, nonces) = (Mutex::new(None), Nonces::new(self.options.temporary_folder.clone()));
         monitor.begin(Phase::ReadPacks, Some(packs.len() as u64));
+        let fail = |error| {
+            next.store(packs.len(), Ordering::Relaxed);
+            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        };
         let work = || {
             let mut reader = PackReader::new(self);
             while let Some(&pack) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -103,15 +114,14 @@ impl<R: Right> Repository<R> {
                 }
                 let blobs = match by_pack.blobs(&pack) {
                     Ok(blobs) => blobs,
-                    Err(error) => {
-                        next.store(packs.len(), Ordering::Relaxed);
-                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                        return;
-                    }
+                    Err(error) => return fail(error),
                 };
                 let entries: Vec<_> = blobs.into_iter().map(|(blob, place)| place.entry(blob)).collect();
                 if let Some(finding) = reader.check(pack, &entries) {
                     found(finding);
+                }
+                if let Err(error) = nonces.note(pack.file(), &mut reader.seen) {
+                    return fail(error);
                 }
                 monitor.advance(Phase::ReadPacks, 1);
             }
@@ -125,7 +135,45 @@ impl<R: Right> Repository<R> {
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
             None if self.cancel().is_set() => Err(Error::Cancelled),
-            None => Ok(()),
+            None => self.judge_nonces(nonces, found),
+        }
+    }
+
+    /// Adds the files that are no packs, and tells which nonces were used twice.
+    fn judge_nonces(&self, nonces: Nonces, found: &(dyn Fn(Finding) + Sync)) -> Result<()> {
+        let mut files = vec![FileName::CONFIG];
+        for kind in [FileKind::Snapshot, FileKind::Index, FileKind::Lock] {
+            files.extend(self.list(kind)?.iter().map(|listed| FileName::new(kind, listed.id)));
+        }
+        let (next, failed) = (AtomicUsize::new(0), OnceLock::new());
+        let work = || {
+            while let Some(&file) = files.get(next.fetch_add(1, Ordering::Relaxed))
+                && failed.get().is_none()
+            {
+                if let Err(error) = self.note_file(file, &nonces) {
+                    let _ = failed.set(error); // the first one counts
+                }
+            }
+        };
+        thread::scope(|scope| {
+            let threads = self.handle.capabilities().connections.min(files.len());
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        failed.into_inner().map_or_else(|| nonces.judge(found), Err)
+    }
+
+    /// Notes the nonce of a file that is no pack. What cannot be read or opened is another finding's.
+    fn note_file(&self, file: FileName, nonces: &Nonces) -> Result<()> {
+        if self.cancel().is_set() {
+            return Err(Error::Cancelled);
+        }
+        let Ok(mut stored) = sealed::load_any(&self.handle, file) else { return Ok(()) };
+        let mut seen = Seen::default();
+        seen.add(&stored, Sealed::File);
+        match self.key.open_in_place(&mut stored) {
+            Ok(_) => nonces.note(file, &mut seen),
+            Err(_) => Ok(()),
         }
     }
 }

@@ -71,6 +71,13 @@ pub(crate) fn load_stored_within<R: Right>(
     Ok(stored)
 }
 
+/// Loads a file's stored bytes, whether or not they have the hash that is its name.
+pub(crate) fn load_any<R: Right>(handle: &Handle<R>, file: FileName) -> Result<Vec<u8>> {
+    let mut stored = Vec::new();
+    handle.load_whole(file, limits(file.kind()).stored, &mut stored)?;
+    Ok(stored)
+}
+
 /// Opens stored bytes and decompresses them where the repository's version has that.
 pub(crate) fn open(key: &Key, version: u32, file: FileName, stored: Vec<u8>) -> Result<Vec<u8>> {
     open_in_turn(key, version, file, stored, || ()).map(|(content, _)| content)

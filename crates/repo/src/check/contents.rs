@@ -1,6 +1,7 @@
 //! Read one pack from front to back and verify every byte of it.
 
 use crate::check::finding::{Finding, PackFault};
+use crate::check::nonces::{Sealed, Seen};
 use crate::check::pieces::pieces;
 use crate::codec::{Decoder, in_pieces};
 use crate::error::{Error, Result};
@@ -23,12 +24,15 @@ pub(super) struct PackReader<'a, R: Right> {
     /// One blob, to be opened in place.
     blob: Vec<u8>,
     unpacked: Vec<u8>,
+    /// What was found authentic in the pack read last.
+    pub(super) seen: Seen,
 }
 
 impl<'a, R: Right> PackReader<'a, R> {
     pub(super) fn new(repository: &'a Repository<R>) -> Self {
         let (loaded, blob, unpacked) = (Vec::new(), Vec::new(), Vec::new());
-        PackReader { repository, decoder: Decoder::new(), loaded, blob, unpacked }
+        let seen = Seen::default();
+        PackReader { repository, decoder: Decoder::new(), loaded, blob, unpacked, seen }
     }
 
     /// Reads the pack that should hold `entries`, sorted by offset; if something is wrong, once more.
@@ -52,6 +56,7 @@ impl<'a, R: Right> PackReader<'a, R> {
 
     fn read(&mut self, pack: PackId, entries: &[Entry]) -> Result<Vec<PackFault>> {
         let (pieces, mut faults) = (pieces(entries), Vec::new());
+        self.seen.clear();
         if !pieces.contiguous {
             faults.push(PackFault::NotContiguous);
         }
@@ -103,6 +108,9 @@ impl<'a, R: Right> PackReader<'a, R> {
         let (key, decoder) = (&self.repository.key, &mut self.decoder);
         let (buffers, beside) = ((&mut self.blob[..], &mut self.unpacked), (hash, &self.loaded[hashed..end]));
         let opened = open_blob_beside(key, decoder, entry, buffers, beside);
+        if !matches!(opened, Err(BadBlob::NotAuthentic(_))) {
+            self.seen.add(&self.loaded[at..end], Sealed::Blob);
+        }
         let (blob, declared) = (entry.blob, entry.uncompressed_length as usize);
         match opened {
             Ok(Opened { plain, .. }) if declared == 0 || plain.len() == declared => None,
@@ -161,7 +169,10 @@ impl<'a, R: Right> PackReader<'a, R> {
         let size = (rest.len() + LENGTH_FIELD) as u64;
         let length = header::sealed_length(*field, size).map_err(|bad| bad.to_string())?;
         let start = rest.len() - length;
+        let mut seen = Seen::default();
+        seen.add(&rest[start..], Sealed::Header);
         let opened = self.repository.key.open_in_place(&mut rest[start..]).map_err(|bad| bad.to_string())?;
+        self.seen.append(seen);
         header::decode(opened).map_err(|bad| bad.to_string())
     }
 }

@@ -4,6 +4,7 @@ use crate::blob::BlobHandle;
 use crate::error::Error;
 use crate::id::{IndexId, PackId};
 use std::fmt;
+use tresor_backend::FileName;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +73,25 @@ pub enum Finding {
         /// In which ways; at least one.
         faults: Vec<PackFault>,
     },
+    /// What one file has, or is, was sealed with the same nonce as what another has, or is.
+    NonceUsedTwice {
+        /// The file.
+        one: FileName,
+        /// The other file; it may be the same one.
+        other: FileName,
+        /// In which way.
+        reuse: Reuse,
+    },
+}
+
+/// In which way a nonce was used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// For different bytes: the random numbers of whoever sealed them failed.
+    OtherBytes,
+    /// The same bytes are a blob here, and a file or the header of a pack there: what was sealed as the one was made
+    /// the other by somebody who need not have the key.
+    OtherPurpose,
 }
 
 impl Finding {
@@ -118,6 +138,15 @@ impl fmt::Display for Finding {
             Finding::PackDamaged { pack, faults } => {
                 write!(f, "pack {pack} contains {} errors: ", faults.len())?;
                 list(f, faults.iter().map(|fault| fault.text(pack)))
+            }
+            Finding::NonceUsedTwice { one, other, reuse: Reuse::OtherBytes } => {
+                write!(f, "the same nonce seals different bytes in {one} and {other}: random numbers failed")
+            }
+            Finding::NonceUsedTwice { one, other, reuse: Reuse::OtherPurpose } => {
+                write!(
+                    f,
+                    "{one} and {other} hold the same sealed bytes for different purposes: one is forged"
+                )
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::blob::{BlobHandle, BlobKind};
+use crate::id::BlobId;
 use crate::id::IndexId;
 use crate::index::file::encode;
 use crate::monitor::Silent;
-use crate::pack::Entry;
+use crate::pack::{Entry, header};
 use crate::testing::{Numbers, repository};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -291,4 +292,69 @@ fn a_cancelled_check_says_so() {
     });
     assert!(matches!(read, Err(Error::Cancelled)));
     assert!(matches!(sample.repository.check_index(&Silent), Err(Error::Cancelled)));
+}
+
+/// A pack of these blobs, sealed already, planted beside the others and named by an index file.
+fn plant_pack(sample: &mut Sample, blobs: &[(&[u8], &[u8])]) -> PackId {
+    let (mut entries, mut pack) = (Vec::new(), Vec::new());
+    for (plain, sealed) in blobs {
+        let blob = BlobHandle { kind: BlobKind::Data, id: BlobId::of(plain) };
+        let (offset, length) = (pack.len() as u32, sealed.len() as u32);
+        entries.push(Entry { blob, offset, length, uncompressed_length: 0 });
+        pack.extend_from_slice(sealed);
+    }
+    let (mut plain, mut head) = (Vec::new(), Vec::new());
+    header::encode(&entries, &mut plain);
+    sample.repository.key.seal(&plain, &mut head).unwrap();
+    pack.extend_from_slice(&head);
+    pack.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    let id = PackId::from_id(crate::sealed::id_of(&pack));
+    sample.backend.plant(id.file(), pack);
+    sample.say_too(&[(id, entries)]);
+    id
+}
+
+#[test]
+fn iv_audit() {
+    let mut sample = sample();
+    let key = Arc::clone(&sample.repository.key);
+    let (one, other) = (key.seal_repeating([5; 16], b"one"), key.seal_repeating([5; 16], b"two"));
+    plant_pack(&mut sample, &[(b"one", &one)]);
+    plant_pack(&mut sample, &[(b"one", &one), (b"fine", &key.seal_repeating([6; 16], b"fine"))]);
+    assert_eq!(sample.texts(), [""; 0], "a copy of a sealed blob is legal");
+
+    let pack = plant_pack(&mut sample, &[(b"two", &other)]);
+    let findings = sample.check();
+    let [Finding::NonceUsedTwice { one, other, reuse: Reuse::OtherBytes }] = findings[..] else {
+        panic!("{findings:?}")
+    };
+    assert!(one == pack.file() || other == pack.file());
+    assert_eq!(findings[0].severity(), Severity::Error);
+    assert_eq!(findings[0].broken_pack(), None);
+}
+
+#[test]
+fn a_blob_that_was_made_a_file_is_found() {
+    let mut sample = sample();
+    let snapshot = br#"{"time":"2026-01-01T00:00:00Z"}"#;
+    let sealed = sample.repository.key.seal_repeating([5; 16], snapshot);
+    plant_pack(&mut sample, &[(snapshot, &sealed)]);
+    assert_eq!(sample.texts(), [""; 0]);
+    let file = FileName::new(FileKind::Snapshot, crate::sealed::id_of(&sealed));
+    sample.backend.plant(file, sealed);
+    let findings = sample.check();
+    assert!(
+        matches!(findings[..], [Finding::NonceUsedTwice { other, reuse: Reuse::OtherPurpose, .. }] if other == file),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn what_another_key_sealed_has_nonces_of_its_own() {
+    let mut sample = sample();
+    let ours = sample.repository.key.seal_repeating([5; 16], b"one");
+    plant_pack(&mut sample, &[(b"one", &ours)]);
+    let junk = crate::crypto::Key::random().unwrap().seal_repeating([5; 16], b"two");
+    sample.backend.plant(FileName::new(FileKind::Snapshot, crate::sealed::id_of(&junk)), junk);
+    assert_eq!(sample.texts(), [""; 0]);
 }
