@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 use tresor_backend::Location;
 use tresor_backend::child::Withheld;
+use tresor_secmem::SecretBytes;
+use tresor_secmem::process::take_variable;
 
 /// Settings that are secrets of ours.
 const SECRETS: [&str; 3] = ["PASSWORD", "FROM_PASSWORD", "REST_PASSWORD"];
@@ -19,13 +23,29 @@ const OF_SERVICES: &[(&str, &[&str])] = &[
     ("opendal", &["OPENDAL_WEBDAV_PASSWORD"]),
 ];
 
-/// A copy of the process's environment variables.
-pub(crate) struct Environment(HashMap<OsString, OsString>);
+/// A copy of the process's environment variables, the passwords in secret memory.
+#[derive(Clone)]
+pub(crate) struct Environment {
+    variables: HashMap<OsString, OsString>,
+    password: Option<Arc<SecretBytes>>,
+    /// That of the repository that a command copies from.
+    from_password: Option<Arc<SecretBytes>>,
+}
 
 impl Environment {
-    /// The environment of this process.
+    /// The environment of this process, from which the passwords are taken away. Once, before there is a second thread.
     pub(crate) fn of_process() -> Self {
-        Environment(std::env::vars_os().collect())
+        let take = |name: &str| {
+            let both = ["TRESOR_", "RESTIC_"].map(|prefix| taken(&format!("{prefix}{name}")));
+            both.into_iter().flatten().find(|value| !value.is_empty()).map(Arc::new)
+        };
+        let (password, from_password) = (take("PASSWORD"), take("FROM_PASSWORD"));
+        Environment { variables: std::env::vars_os().collect(), password, from_password }
+    }
+
+    /// The password of the repository, if a variable gave it.
+    pub(crate) fn password(&self) -> Option<Arc<SecretBytes>> {
+        self.password.clone()
     }
 
     /// Our own setting `name` (without prefix): `TRESOR_NAME`, else `RESTIC_NAME`; empty counts as unset.
@@ -45,7 +65,7 @@ impl Environment {
 
     /// Any variable, even one that is set to nothing (`TZ=` means UTC).
     pub(crate) fn as_set(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
     /// What no program that we start is to see: our passwords, and those in locations.
@@ -69,13 +89,12 @@ impl Environment {
         let settings = [
             "REPOSITORY",
             "REPOSITORY_FILE",
-            "PASSWORD",
             "PASSWORD_FILE",
             "PASSWORD_COMMAND",
             "PASSWORD_FROM",
             "KEY_HINT",
         ];
-        let mut variables = self.0.clone();
+        let mut variables = self.variables.clone();
         for setting in settings {
             for prefix in ["TRESOR_", "RESTIC_"] {
                 variables.remove(OsStr::new(&format!("{prefix}{setting}")));
@@ -84,8 +103,13 @@ impl Environment {
                 variables.insert(format!("TRESOR_{setting}").into(), value.to_owned());
             }
         }
-        Environment(variables)
+        Environment { variables, password: self.from_password.clone(), from_password: None }
     }
+}
+
+/// A variable's value, taken out of the environment where the system lets us.
+fn taken(name: &str) -> Option<SecretBytes> {
+    take_variable(name).or_else(|| Some(SecretBytes::copied(std::env::var_os(name)?.as_bytes())))
 }
 
 /// The variables that hold secrets of the service behind repositories of this scheme.
@@ -95,7 +119,8 @@ pub(crate) fn secrets_of_service(scheme: &str) -> &'static [&'static str] {
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Environment(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Environment { variables, password: None, from_password: None }
     }
 }
 
@@ -105,15 +130,17 @@ mod tests {
 
     #[test]
     fn the_secondary_repository_has_settings_of_its_own() {
-        let environment = Environment::from([
-            ("RESTIC_PASSWORD", "ours"),
+        let mut environment = Environment::from([
             ("RESTIC_REPOSITORY", "here"),
             ("RESTIC_FROM_REPOSITORY", "there"),
             ("RESTIC_HOST", "h"),
         ]);
+        let secret = |text: &str| Some(Arc::new(SecretBytes::copied(text.as_bytes())));
+        (environment.password, environment.from_password) = (secret("ours"), secret("theirs"));
         let secondary = environment.secondary();
+        assert!(secondary.password().is_some_and(|password| password[..] == *b"theirs"));
+        assert!(secondary.secondary().password().is_none());
         assert_eq!(secondary.text("REPOSITORY").as_deref(), Some("there"));
-        assert_eq!(secondary.text("PASSWORD"), None);
         assert_eq!(secondary.text("HOST").as_deref(), Some("h"));
     }
 
@@ -147,6 +174,6 @@ mod tests {
         ]);
         assert_eq!(environment.text("HOST").as_deref(), Some("ours"));
         assert_eq!(environment.text("REPOSITORY").as_deref(), Some("r"));
-        assert_eq!(environment.text("PASSWORD"), None);
+        assert_eq!(environment.text("KEY_HINT"), None);
     }
 }

@@ -235,6 +235,6 @@ impl From<tresor_backend::Error> for Failure {
 
 /// The zone of this process; asked for here, since an error is worded without a session at hand.
 fn local_zone() -> tresor_repo::time::Zone {
-    let variable = crate::environment::Environment::of_process();
-    tresor_repo::time::Zone::system(variable.as_set("TZ").and_then(std::ffi::OsStr::to_str))
+    let variable = std::env::var_os("TZ");
+    tresor_repo::time::Zone::system(variable.as_deref().and_then(std::ffi::OsStr::to_str))
 }

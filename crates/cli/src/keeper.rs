@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use zeroize::Zeroizing;
+use tresor_secmem::SecretBytes;
 
 use crate::printer::{self, Surroundings};
 use crate::{passwordfile, textfile};
@@ -39,13 +39,13 @@ impl Keeper {
         &self,
         around: &Surroundings<'_>,
         credentials: Option<&Path>,
-    ) -> Result<Zeroizing<Vec<u8>>, String> {
+    ) -> Result<SecretBytes, String> {
         match self {
             Keeper::Keyring(name) => {
                 let words = ["secret-tool", "lookup", "service", "tresor", "name", name].map(str::to_owned);
                 let printed = printer::output(&words, around);
                 let printed = printed.map_err(|reason| format!("the keyring gives no {name:?}: {reason}"))?;
-                Ok(Zeroizing::new(textfile::trim(&printed).to_vec()))
+                Ok(textfile::trim_secret(printed))
             }
             Keeper::Systemd(name) => {
                 let folder = credentials.ok_or_else(|| {
@@ -80,8 +80,8 @@ mod tests {
             let around = Surroundings { path: None, withheld: &[] };
             Keeper::Systemd(name.into()).ask(&around, folder)
         };
-        assert_eq!(**ask("pw", Some(folder.path())).unwrap(), *b"secret");
-        assert!(ask("no", Some(folder.path())).unwrap_err().contains("does not exist"));
-        assert!(ask("pw", None).unwrap_err().contains("$CREDENTIALS_DIRECTORY"));
+        assert_eq!(ask("pw", Some(folder.path())).unwrap()[..], *b"secret");
+        assert!(ask("no", Some(folder.path())).err().unwrap().contains("does not exist"));
+        assert!(ask("pw", None).err().unwrap().contains("$CREDENTIALS_DIRECTORY"));
     }
 }

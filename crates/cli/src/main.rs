@@ -64,9 +64,9 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    let environment = Environment::of_process();
-    let program = Program::of_process(&environment);
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let environment = protected(&words);
+    let program = Program::of_process(&environment);
     if let Some(answer) = completion::answer(program, &environment, &words) {
         let voice = early_voice(program, false);
         voice.raw(&answer);
@@ -86,6 +86,26 @@ fn main() -> ExitCode {
             ui.failure(&failure);
             ExitCode::from(failure.code as u8)
         }
+    }
+}
+
+/// Closes this process's memory to others, and takes the passwords out of its environment: first of all.
+fn protected(words: &[OsString]) -> Environment {
+    // A mount stays for days, in which the machine may want to hibernate.
+    if mounts(words) {
+        tresor_secmem::prefer_locked();
+    }
+    // Where the system cannot, secret memory still is what it is.
+    let _ = tresor_secmem::process::close_memory();
+    Environment::of_process()
+}
+
+/// Whether the first word that is a command is `mount`; what a value of a flag may spoil does no harm.
+fn mounts(words: &[OsString]) -> bool {
+    let is_named = words.iter().any(|word| word == "mount");
+    is_named && {
+        let commands = command_line();
+        words.iter().find(|word| commands.find_subcommand(word).is_some()).is_some_and(|word| word == "mount")
     }
 }
 
@@ -206,7 +226,8 @@ fn start(
 ) -> Result<(), Failure> {
     let _signals = signals::listen(cancel.clone(), Arc::clone(ui))
         .map_err(|error| Failure::fatal(format!("cannot listen for signals: {error}")))?;
-    let session = Session::new(program, global, environment, Arc::clone(ui), cancel.clone())?;
+    let mut session = Session::new(program, global, environment, Arc::clone(ui), cancel.clone())?;
+    session.starts_programs = verb.starts_programs();
     let ended = verb.run(&session);
     session.tell_traffic();
     // A lock that was refused late is why everything else went wrong.

@@ -1,7 +1,9 @@
 //! Where the password comes from: command, file, keeper, variable, prompt, stdin.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
+use tresor_secmem::SecretBytes;
 use zeroize::Zeroizing;
 
 use crate::args::Global;
@@ -12,8 +14,8 @@ use crate::keeper::Keeper;
 use crate::printer::{self, Surroundings};
 use crate::{passwordfile, shellwords, textfile};
 
-/// A password's bytes, wiped when dropped.
-pub(crate) type Secret = Zeroizing<Vec<u8>>;
+/// A password's bytes, in secret memory.
+pub(crate) type Secret = SecretBytes;
 
 /// What the flags and variables say about the password, before anybody is asked.
 pub(crate) enum Given {
@@ -52,7 +54,7 @@ impl Ways<'_> {
             let failure = resolving(&reason);
             if self.around.withheld.is_empty() { failure } else { failure.hint(LENT_CREDENTIALS.hint) }
         })?;
-        Ok(Zeroizing::new(textfile::trim(&printed).to_vec()))
+        Ok(textfile::trim_secret(printed))
     }
 
     /// What a keeper has.
@@ -70,7 +72,7 @@ pub(crate) struct Sources<'a> {
     /// `--password-from` or its variable.
     pub(crate) keeper: Option<&'a Keeper>,
     /// The password variable.
-    pub(crate) variable: Option<Secret>,
+    pub(crate) variable: Option<Arc<Secret>>,
     /// `--insecure-no-password`.
     pub(crate) no_password: bool,
 }
@@ -78,12 +80,11 @@ pub(crate) struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// The settings of the main repository.
     pub(crate) fn of(global: &'a Global, environment: &Environment) -> Self {
-        use std::os::unix::ffi::OsStrExt;
         Sources {
             command: global.password_command.as_deref(),
             file: global.password_file.as_deref(),
             keeper: global.password_from.as_ref(),
-            variable: environment.setting("PASSWORD").map(|value| Zeroizing::new(value.as_bytes().to_vec())),
+            variable: environment.password(),
             no_password: global.insecure_no_password,
         }
     }
@@ -102,7 +103,7 @@ impl<'a> Sources<'a> {
             (Some(command), None, None) => Some(ways.command(command)?),
             (None, Some(file), None) => Some(ways.file(file).map_err(while_resolving)?),
             (None, None, Some(keeper)) => Some(ways.keeper(keeper)?),
-            (None, None, None) => self.variable,
+            (None, None, None) => self.variable.as_deref().map(|variable| SecretBytes::copied(variable)),
         };
         match password.filter(|password| !password.is_empty()) {
             Some(_) if self.no_password => Err(Failure::fatal(
@@ -133,7 +134,7 @@ pub(crate) fn ask(prompt: &str) -> Result<Secret> {
 /// Asks for a new password, twice on a terminal.
 pub(crate) fn ask_new(prompt: &str, again: &str) -> Result<Secret> {
     let password = ask(prompt)?;
-    if std::io::stdin().is_terminal() && prompt_for(again)? != password {
+    if std::io::stdin().is_terminal() && prompt_for(again)?[..] != password[..] {
         return Err(Failure::fatal("passwords do not match"));
     }
     Ok(password)
@@ -162,21 +163,26 @@ fn refuse_empty(password: Secret) -> Result<Secret> {
 fn prompt_for(prompt: &str) -> Result<Secret> {
     let password = rpassword::prompt_password(prompt)
         .map_err(|error| Failure::fatal(format!("unable to read password: {error}")))?;
-    Ok(Zeroizing::new(password.into_bytes()))
+    Ok(SecretBytes::copied(Zeroizing::new(password.into_bytes()).as_slice()))
 }
 
 fn first_line_of_stdin() -> Result<Secret> {
     if std::io::stdout().is_terminal() {
         let _ = writeln!(std::io::stderr(), "reading repository password from stdin"); // information only
     }
-    let mut line = Zeroizing::new(Vec::with_capacity(256));
-    std::io::stdin()
-        .lock()
-        .read_until(b'\n', &mut line)
-        .map_err(|error| Failure::fatal(format!("unable to read password from stdin: {error}")))?;
-    while matches!(line.last(), Some(b'\n' | b'\r')) {
-        line.pop();
+    // Byte by byte and past the standard library's buffer, where a copy would stay.
+    let (mut line, mut byte) = (SecretBytes::with_capacity(256), [0]);
+    loop {
+        match rustix::io::read(std::io::stdin(), &mut byte) {
+            Ok(0) => break,
+            Ok(_) if byte == *b"\n" => break,
+            Ok(_) => line.extend_from_slice(&byte),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Failure::fatal(format!("unable to read password from stdin: {error}"))),
+        }
     }
+    let length = line.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
+    line.keep(0..length);
     Ok(line)
 }
 
@@ -185,7 +191,7 @@ mod tests {
     use super::*;
 
     fn sources<'a>(command: Option<&'a str>, variable: &str, no_password: bool) -> Sources<'a> {
-        let variable = Some(Zeroizing::new(variable.as_bytes().to_vec()));
+        let variable = Some(Arc::new(SecretBytes::copied(variable.as_bytes())));
         Sources { command, file: None, keeper: None, variable, no_password }
     }
 

@@ -4,10 +4,10 @@ use rustix::process::geteuid;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use zeroize::Zeroizing;
+use tresor_secmem::SecretBytes;
 
 use crate::causes::chain;
 use crate::environment::Environment;
@@ -20,7 +20,7 @@ const LINKS: usize = 40;
 /// A password that was read from a file.
 pub(crate) struct FromFile {
     /// The text, trimmed.
-    pub(crate) password: Zeroizing<Vec<u8>>,
+    pub(crate) password: SecretBytes,
     /// Why others can read or replace it, if they can.
     pub(crate) exposed: Option<String>,
 }
@@ -36,11 +36,7 @@ pub(crate) fn read(path: &Path, trusted: &[u32]) -> Result<FromFile> {
     };
     let mut file = File::open(path).map_err(open)?;
     let metadata = file.metadata().map_err(open)?;
-    // Room for all of it at once: what is copied to grow would stay behind in memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len() as usize + 1024));
-    file.read_to_end(&mut bytes).map_err(open)?;
-    let text = Zeroizing::new(textfile::decode(&bytes));
-    let password = Zeroizing::new(textfile::trim(&text).to_vec());
+    let password = textfile::secret(&SecretBytes::read_from(&mut file).map_err(open)?);
     Ok(FromFile { password, exposed: exposed(path, &metadata, trusted) })
 }
 
@@ -138,7 +134,7 @@ mod tests {
 
     fn judged(path: &Path) -> String {
         let read = read(path, &trusted(&Environment::from([]))).unwrap();
-        assert_eq!(*read.password, b"secret");
+        assert_eq!(read.password[..], *b"secret");
         read.exposed.unwrap_or_default()
     }
 

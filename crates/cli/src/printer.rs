@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tresor_backend::child;
-use zeroize::Zeroizing;
+use tresor_secmem::SecretBytes;
 
 use crate::causes::chain;
 
@@ -27,7 +27,7 @@ pub(crate) struct Surroundings<'a> {
 ///
 /// # Errors
 /// It cannot be started, fails, or prints more than 64 KiB; in restic's words.
-pub(crate) fn output(words: &[String], around: &Surroundings<'_>) -> Result<Zeroizing<Vec<u8>>, String> {
+pub(crate) fn output(words: &[String], around: &Surroundings<'_>) -> Result<SecretBytes, String> {
     let (name, arguments) = words.split_first().ok_or("command string is empty")?;
     let program = find(name, around.path)?;
     let mut command = child::command(program.as_os_str());
@@ -38,17 +38,17 @@ pub(crate) fn output(words: &[String], around: &Surroundings<'_>) -> Result<Zero
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut process = command.spawn().map_err(|error| format!("fork/exec {name}: {}", chain(&error)))?;
-    // Room for all of it at once: what is copied to grow would stay behind in memory.
-    let mut printed = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    let read = process.stdout.take().map(|pipe| pipe.take(LONGEST as u64 + 1).read_to_end(&mut printed));
-    if printed.len() > LONGEST {
+    let pipe = process.stdout.take().expect("the program was started with a pipe for its output");
+    let printed = SecretBytes::read_from(&mut pipe.take(LONGEST as u64 + 1));
+    let is_too_long = printed.as_ref().is_ok_and(|printed| printed.len() > LONGEST);
+    if is_too_long {
         let _ = process.kill(); // it may have ended by itself
     }
     let status = process.wait().map_err(|error| chain(&error))?;
-    if printed.len() > LONGEST {
+    if is_too_long {
         return Err(format!("{name} prints more than {LONGEST} bytes"));
     }
-    read.transpose().map_err(|error| chain(&error))?;
+    let printed = printed.map_err(|error| chain(&error))?;
     match status.code() {
         Some(0) => Ok(printed),
         Some(code) => Err(format!("exit status {code}")),

@@ -23,6 +23,7 @@ use tresor_repo::monitor::Silent;
 use tresor_repo::repository::Options;
 use tresor_repo::time::{Time, Zone};
 use tresor_repo::{Error as RepoError, Monitor, Repository};
+use tresor_secmem::Protection;
 
 use crate::args::Global;
 use crate::backends::Plain;
@@ -66,6 +67,10 @@ pub(crate) struct Session {
     pub(crate) gate: Gate,
     /// What is remembered of the repository.
     trust: Trust,
+    /// Whether the repository is reached without a program of somebody else's.
+    is_alone: OnceLock<bool>,
+    /// Whether the command itself starts programs, once a repository is open.
+    pub(crate) starts_programs: bool,
 }
 
 /// A repository's location and what was asked of it.
@@ -131,6 +136,8 @@ impl Session {
             given: OnceLock::new(),
             gate,
             trust: Trust::default(),
+            is_alone: OnceLock::new(),
+            starts_programs: false,
         })
     }
 
@@ -279,6 +286,8 @@ impl Session {
     /// The backend at the location, behind retries, limits and the gate of the lock.
     pub(crate) fn handle(&self) -> Result<Handle<Full>> {
         let location = self.location()?;
+        let _ = self.is_alone.set(matches!(location.place(), Place::Local(_) | Place::Rest { .. })); // it stays what it is
+        self.forgo_new_rights();
         let ui = Arc::clone(&self.ui);
         let say: Listener = Arc::new(move |line| ui.error(line));
         let (extended, global, environment) = (&self.extended, &self.global, &self.environment);
@@ -417,10 +426,36 @@ impl Session {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(repository) => {
+                    self.protect();
                     self.say_opened(&repository);
                     return Ok(repository);
                 }
             }
+        }
+    }
+
+    /// Gives up new rights, before the first thread that talks to a server, if no program will be started that may need
+    /// them: none fetches the password, keeps the connection (which may be lost), or has the credentials of a service.
+    fn forgo_new_rights(&self) {
+        let asks_a_program = self.global.password_command.is_some() || self.global.password_from.is_some();
+        let is_fetched = !asks_a_program || self.given.get().is_some();
+        if is_fetched && self.is_alone.get() == Some(&true) && !self.starts_programs {
+            let _ = tresor_secmem::process::forgo_new_rights(); // it protects from what is not there
+        }
+    }
+
+    /// Closes the last way to secrets; the programs that keep the old limits have been started.
+    fn protect(&self) {
+        self.forgo_new_rights();
+        let closed = tresor_secmem::process::forbid_core_files();
+        if self.program.is_restic() {
+            return;
+        }
+        if let Err(error) = closed {
+            self.ui.error(&format!("core files cannot be forbidden: {error}"));
+        }
+        if tresor_secmem::protection() == Protection::Unlocked {
+            self.ui.error("secrets cannot be locked in memory (see `ulimit -l`) and may get into the swap");
         }
     }
 

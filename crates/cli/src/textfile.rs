@@ -1,23 +1,30 @@
 //! Text files people write: passwords, locations, patterns, lists of files.
 
 use std::path::Path;
+use tresor_secmem::SecretBytes;
 
 use crate::exit::{Failure, Result};
 
 /// The text of a file or of stdin: a byte order mark is dropped, UTF-16 with one is converted.
 pub(crate) fn decode(bytes: &[u8]) -> Vec<u8> {
-    let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
+    let mut text = Vec::with_capacity(bytes.len());
+    decode_by(bytes, |piece| text.extend_from_slice(piece));
+    text
+}
+
+/// Hands the text to `push` in pieces, and keeps none of them.
+fn decode_by(bytes: &[u8], mut push: impl FnMut(&[u8])) {
+    let mut utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units = bytes.chunks(2).map(|pair| read([pair[0], pair.get(1).copied().unwrap_or(0)]));
-        char::decode_utf16(units)
-            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect::<String>()
-            .into_bytes()
+        for c in char::decode_utf16(units) {
+            push(c.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]).as_bytes());
+        }
     };
     match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        _ => bytes.to_vec(),
+        [0xef, 0xbb, 0xbf, rest @ ..] => push(rest),
+        _ => push(bytes),
     }
 }
 
@@ -40,6 +47,22 @@ pub(crate) fn read_trimmed(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
+/// The decoded, trimmed text of a secret, with no copy outside of secret memory.
+pub(crate) fn secret(bytes: &[u8]) -> SecretBytes {
+    let mut text = SecretBytes::with_capacity(bytes.len());
+    decode_by(bytes, |piece| text.extend_from_slice(piece));
+    trim_secret(text)
+}
+
+/// Cuts white space off both ends, as [`trim`] does.
+pub(crate) fn trim_secret(mut text: SecretBytes) -> SecretBytes {
+    let trimmed = trim(&text);
+    let start = trimmed.as_ptr().addr() - text.as_ptr().addr();
+    let range = start..start + trimmed.len();
+    text.keep(range);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,8 +76,11 @@ mod tests {
             (b"abc", "abc"),
         ] {
             assert_eq!(decode(bytes), text.as_bytes());
+            assert_eq!(secret(bytes)[..], *text.as_bytes());
         }
         assert_eq!(trim(" \u{a0}two lines\nof text\r\n".as_bytes()), b"two lines\nof text");
         assert_eq!(trim(b" \xff\n"), b"\xff");
+        assert_eq!(trim_secret(SecretBytes::copied(b" two words \n"))[..], *b"two words");
+        assert!(trim_secret(SecretBytes::copied(b" \n")).is_empty());
     }
 }

@@ -133,6 +133,11 @@ fn open(args: &Args, session: &Session) -> Result<Opened<Append, Option<SharedLo
 }
 
 impl Args {
+    /// Whether what is stored is the output of a program.
+    pub(super) fn starts_program(&self) -> bool {
+        self.stdin_from_command
+    }
+
     fn named(&self) -> sources::Named<'_> {
         sources::Named {
             globs: &self.files_from,

@@ -135,6 +135,16 @@ impl Verb {
         }
     }
 
+    /// Whether it starts programs that may need more rights than ours (`sudo`, `fusermount3`) after a repository is open:
+    /// to mount, for what it stores, or to get the password of another repository.
+    pub(crate) fn starts_programs(&self) -> bool {
+        match self {
+            Verb::Backup(args) => args.starts_program(),
+            Verb::Copy(_) | Verb::Init(_) | Verb::Mount(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether `--json` replaces the text of this command: under our own name of every one, as restic only of some.
     pub(crate) fn speaks_json(&self, program: Program) -> bool {
         if !program.is_restic() {

@@ -71,6 +71,7 @@ impl SecondaryFlags {
         source.called = "source repository";
         source.counted = Arc::clone(&session.counted);
         source.gate = session.gate.clone();
+        source.starts_programs = session.starts_programs;
         Ok(source)
     }
 }

@@ -25,6 +25,7 @@ use crate::ui::{Style, Ui};
 /// The command line so far, and the repository it names, opened at most once.
 pub(super) struct Source {
     program: Program,
+    environment: Environment,
     words: Vec<OsString>,
     opened: OnceLock<Option<Opened>>,
 }
@@ -109,8 +110,8 @@ impl ValueCompleter for FromRepository {
 }
 
 impl Source {
-    pub(super) fn new(program: Program, words: Vec<OsString>) -> Self {
-        Source { program, words, opened: OnceLock::new() }
+    pub(super) fn new(program: Program, environment: &Environment, words: Vec<OsString>) -> Self {
+        Source { program, environment: environment.clone(), words, opened: OnceLock::new() }
     }
 
     fn opened(&self) -> Option<&Opened> {
@@ -126,7 +127,7 @@ impl Source {
     }
 
     fn open(&self) -> Option<Opened> {
-        let environment = Environment::of_process();
+        let environment = self.environment.clone();
         let global = Global::from_arg_matches(&self.matches()?).ok()?;
         let mut global = global.settle(&environment).ok()?;
         global.no_lock = true;

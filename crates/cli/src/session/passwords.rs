@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use tresor_repo::keyfile::Password;
+use tresor_secmem::SecretBytes;
 
 use super::Session;
 use crate::compat::{OPEN_PASSWORD_FILE, WEAK_PASSWORD};
@@ -27,12 +28,9 @@ impl Session {
     /// The password that is given, or typed now.
     pub(super) fn password(&self, given: &Given) -> Result<Password> {
         Ok(match given {
-            Given::Password(bytes) => Password::new(bytes.to_vec()),
+            Given::Password(bytes) => Password::from(SecretBytes::copied(bytes)),
             Given::Empty => Password::new(Vec::new()),
-            Given::Ask => {
-                let typed = password::ask(&format!("enter password for {}: ", self.called))?;
-                Password::new(typed.to_vec())
-            }
+            Given::Ask => Password::from(password::ask(&format!("enter password for {}: ", self.called))?),
         })
     }
 
@@ -79,7 +77,7 @@ impl Session {
         if !self.global.allow_weak_password {
             self.judge(password, names)?;
         }
-        Ok(Password::new(password.to_vec()))
+        Ok(Password::from(SecretBytes::copied(password)))
     }
 
     fn judge(&self, password: &[u8], names: &[&str]) -> Result<()> {

@@ -15,6 +15,7 @@ mod init;
 mod key;
 mod locks;
 mod ls;
+mod memory;
 mod messages;
 mod mount;
 mod pair;

@@ -125,6 +125,7 @@ impl Running {
                 )),
                 _ => Failure::plain(format!("failed to start command: {name:?}: {error}")),
             })?;
+        tresor_secmem::process::restore_limits(child.id());
         let ui = Arc::clone(ui);
         let stderr =
             child.stderr.take().map(|stderr| std::thread::spawn(move || pass_on(&name, stderr, &ui)));
