@@ -122,9 +122,13 @@ fn repository() -> (tempfile::TempDir, Client, Vec<(String, Vec<u8>)>) {
 #[test]
 fn mem_scan() {
     let (_folder, client, needles) = repository();
-    let found = Running::backup(&client).scan(&needles);
-    let outside: Vec<_> = found.iter().filter(|(_, (all, _))| *all > 0).collect();
-    assert!(outside.is_empty(), "{outside:?}");
+    let running = Running::backup(&client);
+    let found = running.scan(&needles);
+    // A kernel without secret memory, or a machine that may hibernate, gives locked pages, which root can read.
+    let hides = std::fs::read_to_string(running.file("maps")).unwrap().contains("secretmem");
+    let seen: Vec<_> =
+        found.iter().filter(|(_, (all, within))| *all > if hides { 0 } else { *within }).collect();
+    assert!(seen.is_empty(), "{seen:?}");
 }
 
 /// restic protects nothing, and a mount has locked pages, which root can read: there the keys are found.

@@ -382,6 +382,67 @@ pub(super) mod tests {
         assert!(saver.verify(id, length, &Form::Raw(RawFrame::new(length)), &mut beside()).is_err());
     }
 
+    /// A bit flips behind the hash, behind the compression, or behind the sealing.
+    pub(in crate::upload) fn flips_are_noticed(mut saver: BlobSaver<'_>) {
+        let text = b"some text, some text, some text".repeat(9);
+        let noise: Vec<u8> = crate::random::bytes::<{ 300 * 1024 }>().unwrap().to_vec();
+        let forms =
+            [(&text, Wanted::Plain, 1), (&text, Wanted::Compressed, 1), (&noise, Wanted::Compressed, 4999)];
+        for (plain, wanted, step) in forms {
+            let (id, length) = (BlobId::of(plain), plain.len() as u32);
+            for at in (0..plain.len()).step_by(step) {
+                let mut changed = plain.clone();
+                changed[at] ^= 1 << (at % 8);
+                let form = saver.seal(&id, &changed, wanted).unwrap();
+                assert!(saver.verify(id, length, &form, &mut Beside::new(&[], None)).is_err(), "{at}");
+            }
+        }
+        let (id, length, mut packed) = (BlobId::of(&text), text.len() as u32, Vec::new());
+        Encoder::new(Compression::Auto).encode(&text, &mut packed);
+        let mut harmless = 0;
+        for at in 0..packed.len() * 8 {
+            packed[at / 8] ^= 1 << (at % 8);
+            saver.sealed.clear();
+            saver.upload.key.seal(&packed, &mut saver.sealed).unwrap();
+            let verified = saver.verify(id, length, &Form::Compressed, &mut Beside::new(&[], None));
+            let mut out = Vec::new();
+            let is_harmless = Decoder::new().decode(&packed, length.into(), &mut out).is_ok() && out == text;
+            assert_eq!(verified.is_ok(), is_harmless, "{at}");
+            harmless += usize::from(is_harmless);
+            packed[at / 8] ^= 1 << (at % 8);
+        }
+        assert!(harmless < packed.len(), "most flips of a frame do harm: {harmless}");
+    }
+
+    /// What a faulty compressor might give: nothing, a half, something else, too much, or what is no frame.
+    pub(in crate::upload) fn bad_frames_are_noticed(mut saver: BlobSaver<'_>) {
+        let text = b"some text, some text, some text".repeat(9);
+        let (id, length) = (BlobId::of(&text), text.len() as u32);
+        let frame = |plain: &[u8]| {
+            let mut packed = Vec::new();
+            Encoder::new(Compression::Auto).encode(plain, &mut packed);
+            packed
+        };
+        let good = frame(&text);
+        let frames = [
+            Vec::new(),
+            good[..good.len() / 2].to_vec(),
+            good[..good.len() - 1].to_vec(),
+            frame(&text[1..]),
+            frame(&[&text[..], b"x"].concat()),
+            [&good[..], b"x"].concat(),
+            [&good[..], &good].concat(),
+            frame(&text.iter().rev().copied().collect::<Vec<_>>()),
+            text.clone(),
+        ];
+        for (number, packed) in frames.iter().enumerate() {
+            saver.sealed.clear();
+            saver.upload.key.seal(packed, &mut saver.sealed).unwrap();
+            let verified = saver.verify(id, length, &Form::Compressed, &mut Beside::new(&[], None));
+            assert!(verified.is_err(), "{number}");
+        }
+    }
+
     /// Nonces of what is not hashed once more rest on this: by id and length it is known what was sealed.
     pub(in crate::upload) fn forms_differ_in_length(mut saver: BlobSaver<'_>) {
         for length in [1, 100, 128 * 1024, 128 * 1024 + 1, 400 * 1024] {

@@ -230,15 +230,30 @@ fn a_cancelled_upload_says_so() {
     assert!(repository.list(FileKind::Index).unwrap().is_empty());
 }
 
-#[test]
-fn a_blob_that_breaks_after_sealing_is_noticed() {
+/// Has a saver of an upload tried by `work`.
+fn with_saver(work: impl FnOnce(BlobSaver<'_>)) {
     let backend = Arc::new(Memory::new());
     let repository = repository(&backend, 2, |_| {});
-    let broken = repository.upload(&Index::default(), |upload| {
-        saver::tests::broken_blobs_are_noticed(upload.saver());
+    let tried = repository.upload(&Index::default(), |upload| {
+        work(upload.saver());
         Ok::<(), Error>(())
     });
-    broken.unwrap();
+    tried.unwrap();
+}
+
+#[test]
+fn a_blob_that_breaks_after_sealing_is_noticed() {
+    with_saver(|saver| saver::tests::broken_blobs_are_noticed(saver));
+}
+
+#[test]
+fn ram_flip() {
+    with_saver(|saver| saver::tests::flips_are_noticed(saver));
+}
+
+#[test]
+fn bad_zstd() {
+    with_saver(|saver| saver::tests::bad_frames_are_noticed(saver));
 }
 
 #[test]
@@ -380,23 +395,12 @@ proptest! {
 
 #[test]
 fn no_two_forms_of_a_blob_have_one_length() {
-    let repository = repository(&Arc::new(Memory::new()), 2, |_| {});
-    let checked = repository.upload(&Index::default(), |upload| {
-        saver::tests::forms_differ_in_length(upload.saver());
-        Ok::<_, Error>(())
-    });
-    checked.unwrap();
+    with_saver(|saver| saver::tests::forms_differ_in_length(saver));
 }
 
 #[test]
 fn a_copied_blob_that_breaks_after_sealing_is_noticed() {
-    let backend = Arc::new(Memory::new());
-    let repository = repository(&backend, 2, |_| {});
-    let checked = repository.upload(&Index::default(), |upload| {
-        saver::tests::broken_frames_are_noticed(upload.saver());
-        Ok::<_, Error>(())
-    });
-    checked.unwrap();
+    with_saver(|saver| saver::tests::broken_frames_are_noticed(saver));
 }
 
 #[test]
