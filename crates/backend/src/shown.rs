@@ -35,6 +35,21 @@ pub fn lines(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out.into_bytes())
 }
 
+/// Text in which nothing ends a line either: a cell of a table cannot pretend to be another row.
+pub fn line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_steering) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_steering(c) {
+            true => escape(c, &mut out),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn is_unfit(c: char) -> bool {
     is_steering(c) && !matches!(c, '\n' | '\t')
 }
@@ -48,18 +63,10 @@ fn escape(c: char, out: &mut String) {
 
 /// One line of bounded length in which nothing steers a terminal.
 pub(crate) fn escaped(text: &str) -> String {
-    let mut line = String::new();
-    for (count, c) in text.trim().chars().enumerate() {
-        if count == SAID {
-            line.push('…');
-            break;
-        }
-        match is_steering(c) {
-            true => escape(c, &mut line),
-            false => line.push(c),
-        }
-    }
-    line
+    let text = text.trim();
+    let end = text.char_indices().nth(SAID).map_or(text.len(), |(at, _)| at);
+    let rest = if end < text.len() { "…" } else { "" };
+    format!("{}{rest}", line(&text[..end]))
 }
 
 #[cfg(test)]
@@ -83,5 +90,6 @@ mod tests {
         assert_eq!(shown(b"a\x1b[2J\r\x7f\n"), "a\\x1b[2J\\x0d\\u007f\n");
         assert_eq!(shown("\u{9b}1m\u{2066}\u{2028}".as_bytes()), "\\u009b1m\\u2066\\u2028");
         assert_eq!(shown(b"\x9b1m\xffo"), "\\x9b1m\\xffo");
+        assert_eq!(line("a\nb\tc"), "a\\x0ab\\x09c");
     }
 }

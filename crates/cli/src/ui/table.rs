@@ -1,5 +1,7 @@
 //! Tables: columns as wide as their widest cell, between two rules.
 
+use std::borrow::Cow;
+use tresor_backend::shown;
 use unicode_width::UnicodeWidthStr;
 
 /// A table with a header, rows of cells (several lines each, if need be) and lines below.
@@ -17,8 +19,13 @@ impl Table {
         Table { header: header.into_iter().map(Into::into).collect(), ..Table::default() }
     }
 
-    /// Appends a row; each cell is a list of lines.
-    pub(crate) fn row(&mut self, cells: Vec<Vec<String>>) {
+    /// Appends a row; each cell is a list of lines. What would end a line or steer a terminal is escaped.
+    pub(crate) fn row(&mut self, mut cells: Vec<Vec<String>>) {
+        for text in cells.iter_mut().flatten() {
+            if let Cow::Owned(escaped) = shown::line(text) {
+                *text = escaped;
+            }
+        }
         self.rows.push(cells);
     }
 
@@ -107,5 +114,13 @@ f348be2b  t1,t2       /a
 2 snapshots
 ";
         assert_eq!(table.render(), expect);
+    }
+
+    #[test]
+    fn no_cell_pretends_to_be_a_row() {
+        let mut table = Table::new(["Tags"]);
+        table.row(vec![vec!["a\nb\x1b[2J".to_owned()]]);
+        assert_eq!(table.render().lines().nth(2), Some("a\\x0ab\\x1b[2J"));
+        assert_eq!(table.render().lines().count(), 4);
     }
 }
