@@ -55,9 +55,12 @@ fn is_unfit(c: char) -> bool {
 }
 
 fn escape(c: char, out: &mut String) {
-    let _ = match u32::from(c) {
-        code @ ..0x20 => write!(out, "\\x{code:02x}"),
-        code => write!(out, "\\u{code:04x}"),
+    let _ = match (c, u32::from(c)) {
+        ('\n', _) => write!(out, "\\n"),
+        ('\r', _) => write!(out, "\\r"),
+        ('\t', _) => write!(out, "\\t"),
+        (_, code @ ..0x20) => write!(out, "\\x{code:02x}"),
+        (_, code) => write!(out, "\\u{code:04x}"),
     };
 }
 
@@ -87,9 +90,9 @@ mod tests {
         for same in ["", "a\tb\nc\n", "Grüße 世界 \u{200d}"] {
             assert!(matches!(lines(same.as_bytes()), Cow::Borrowed(_)), "{same}");
         }
-        assert_eq!(shown(b"a\x1b[2J\r\x7f\n"), "a\\x1b[2J\\x0d\\u007f\n");
+        assert_eq!(shown(b"a\x1b[2J\r\x7f\n"), "a\\x1b[2J\\r\\u007f\n");
         assert_eq!(shown("\u{9b}1m\u{2066}\u{2028}".as_bytes()), "\\u009b1m\\u2066\\u2028");
         assert_eq!(shown(b"\x9b1m\xffo"), "\\x9b1m\\xffo");
-        assert_eq!(line("a\nb\tc"), "a\\x0ab\\x09c");
+        assert_eq!(line("a\nb\tc"), "a\\nb\\tc");
     }
 }

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(kind(400, "duplicate_bucket_name"), (ErrorKind::AlreadyExists, false));
         assert_eq!(kind(503, "service_unavailable"), (ErrorKind::Temporary, false));
         let text = refusal(StatusCode::BAD_REQUEST, br#"{"code":"x","message":"a\u001b[1mb"}"#).to_string();
-        assert_eq!(text, "a\\u{1b}[1mb (x)");
+        assert_eq!(text, "a\\x1b[1mb (x)");
     }
 
     #[test]

@@ -189,7 +189,7 @@ mod tests {
         let failure = Failure::status(StatusCode::INTERNAL_SERVER_ERROR, b"a\x1b[31m\nb\xff \n");
         assert_eq!(
             failure.to_string(),
-            "unexpected HTTP response (500): 500 Internal Server Error: a\\u{1b}[31m\\nb\u{fffd}"
+            "unexpected HTTP response (500): 500 Internal Server Error: a\\x1b[31m\\nb\u{fffd}"
         );
         assert_eq!(
             Failure::status(StatusCode::NOT_FOUND, b"").to_string(),

@@ -50,7 +50,7 @@ fn fails_to_open(program: &[&str]) -> String {
 fn a_program_that_ends_at_once_is_quoted() {
     assert!(fails_to_open(&["/no/such/program"]).contains("cannot start /no/such/program"));
     let quoted = fails_to_open(&["sh", "-c", "echo first >&2; printf 'last \\033[1m' >&2; exit 255"]);
-    assert_eq!(quoted, "no connection: first; last \\u{1b}[1m");
+    assert_eq!(quoted, "no connection: first; last \\x1b[1m");
     assert_eq!(fails_to_open(&["true"]), "no connection: it was closed");
 }
 

@@ -72,27 +72,25 @@ fn print<R: Right>(what: What, id: &str, session: &Session, repository: &Reposit
     // What is JSON already becomes one line of it, without blanks.
     let indent = |json: &[u8]| if ui.is_json_only() { compact(json) } else { indent(json) };
     match what {
-        What::Config => ui.document(&indent(&repository.config().to_json())),
-        What::MasterKey => ui.document(&indent(&repository.master_key_json())),
+        What::Config => ui.text(&indent(&repository.config().to_json())),
+        What::MasterKey => ui.text(&indent(&repository.master_key_json())),
         What::Snapshot => {
             let One { snapshot, .. } =
                 selection::find_unfiltered(session, repository, id).map_err(no_snapshot)?;
             let mut json = Vec::new();
             snapshot.write_without_unknown(&mut json);
-            ui.document(&indent(&json));
+            ui.text(&indent(&json));
         }
-        What::Tree => ui.document(&tree(id, session, repository)?),
+        What::Tree => ui.text(&tree(id, session, repository)?),
         What::Blob => ui.raw(&blob(BlobId::from_id(parse_id(id)?), session, repository)?),
         What::File(FileKind::Pack) => {
             ui.raw(&pack(FileName::new(FileKind::Pack, parse_id(id)?), session, repository)?)
         }
         What::File(FileKind::Key) => {
-            ui.document(&indent(&repository.load_stored(FileName::new(FileKind::Key, parse_id(id)?))?));
+            ui.text(&indent(&repository.load_stored(FileName::new(FileKind::Key, parse_id(id)?))?));
         }
-        What::File(FileKind::Lock) => {
-            ui.document(&indent(&repository.load_file(FileKind::Lock, parse_id(id)?)?))
-        }
-        What::File(kind) => ui.document(&repository.load_file(kind, parse_id(id)?)?),
+        What::File(FileKind::Lock) => ui.text(&indent(&repository.load_file(FileKind::Lock, parse_id(id)?)?)),
+        What::File(kind) => ui.text(&repository.load_file(kind, parse_id(id)?)?),
     }
     Ok(())
 }

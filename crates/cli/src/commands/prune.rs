@@ -134,13 +134,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let opened = session.open_to_remove_maybe(!no_lock)?;
     let is_named = is_named_for_recovery(&opened.repository, &args.unsafe_recover_no_free_space);
     let ended = is_named.and_then(|is_named| {
-        match args.dry_run {
-            true => session.remember_nothing(),
-            false => session.beware_of_rollback(&opened.repository, args.accept_rollback)?,
+        if args.dry_run {
+            session.remember_nothing();
         }
         options.recover_without_space = is_named;
         let lock = opened.lock.as_ref().filter(|_| !args.dry_run);
-        let prune = Prune { session, repository: &opened.repository, options: &options, lock };
+        let accepts = Some(args.accept_rollback);
+        let prune = Prune { session, repository: &opened.repository, options: &options, lock, accepts };
         prune.run(&[], session.ui.is_json() && !session.program.is_restic())
     });
     opened.close(session);
@@ -167,7 +167,7 @@ pub(crate) fn run_after_forget(
     dry_run: bool,
 ) -> Result<()> {
     let lock = opened.lock.as_ref().filter(|_| !dry_run);
-    Prune { session, repository: &opened.repository, options, lock }.run(ignored, false)
+    Prune { session, repository: &opened.repository, options, lock, accepts: None }.run(ignored, false)
 }
 
 /// A prune under way.
@@ -177,6 +177,8 @@ struct Prune<'a> {
     options: &'a PruneOptions,
     /// None in a dry run.
     lock: Option<&'a ExclusiveLock>,
+    /// Whether a repository that went back in time is accepted; none where that was asked already.
+    accepts: Option<bool>,
 }
 
 impl Prune<'_> {
@@ -197,6 +199,10 @@ impl Prune<'_> {
             false => Failure::while_doing("failed loading snapshot", error),
         })?;
         let index = self.session.load_whole_index(repository)?;
+        // Everything that tells of it was listed by now.
+        if let (Some(accepts), Some(_)) = (self.accepts, self.lock) {
+            self.session.beware_of_rollback(repository, accepts)?;
+        }
         ui.print(&format!("finding data that is still in use for {} snapshots", roots.len()));
         let plan = self.plan(&index, roots)?;
         if self.lock.is_none() {

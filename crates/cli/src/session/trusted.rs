@@ -130,7 +130,8 @@ impl Session {
         if self.trust.state().known().is_none() {
             return Ok(());
         }
-        for kind in [FileKind::Snapshot, FileKind::Index, FileKind::Key] {
+        // Keys were listed if the password was looked for among them; if not, snapshots and index tell enough.
+        for kind in [FileKind::Snapshot, FileKind::Index] {
             if !self.trust.state().seen().has_listed(kind) {
                 repository.list(kind)?;
             }

@@ -27,6 +27,7 @@ pub(crate) mod terminal;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -131,8 +132,9 @@ impl Ui {
         let mut out = self.output();
         out.clear_status(self.style.terminal.as_ref());
         out.flush(&self.cancel);
-        let mut line = shown::lines(text.as_bytes()).into_owned();
-        line.push(b'\n');
+        // What we begin by going back covers the `^C` that the terminal has shown.
+        let (back, text) = text.strip_prefix('\r').map_or(("", text), |rest| ("\r", rest));
+        let line = [back.as_bytes(), &shown::lines(text.as_bytes()), b"\n"].concat();
         let _ = io::stderr().lock().write_all(&line); // nobody is left to tell if stderr is gone
         out.draw_status(self.style.terminal.as_ref());
     }
@@ -145,7 +147,7 @@ impl Ui {
 
     /// Text that is printed even when quiet.
     pub(crate) fn important(&self, text: &str) {
-        self.write(&shown::lines(text.as_bytes()), true);
+        self.write(&self.fit_to_show(text.as_bytes()), true);
     }
 
     /// Normal text.
@@ -176,20 +178,14 @@ impl Ui {
         }
     }
 
-    /// Results as text or JSON, buffered; nothing in them steers a terminal.
+    /// Results as text or JSON, buffered: byte for byte for a program, and so that nothing in them steers a terminal.
     pub(crate) fn text(&self, bytes: &[u8]) {
-        match self.style.json {
-            true => self.document(bytes),
-            false => self.write(&shown::lines(bytes), false),
-        }
+        self.write(&self.fit_to_show(bytes), false);
     }
 
-    /// JSON, buffered: byte for byte for a program, and on a terminal with escapes that JSON reads as the same.
-    pub(crate) fn document(&self, bytes: &[u8]) {
-        match self.style.stdout_is_terminal {
-            true => self.write(&shown::lines(bytes), false),
-            false => self.write(bytes, false),
-        }
+    /// On a terminal, with escapes, which JSON reads as the same.
+    fn fit_to_show<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.style.stdout_is_terminal { shown::lines(bytes) } else { Cow::Borrowed(bytes) }
     }
 
     /// Bytes that were asked for as they are: the content of a file or an object, a script of ours.
@@ -218,7 +214,7 @@ impl Ui {
             }
             None if out.status != lines => {
                 for line in &lines {
-                    out.write(&shown::lines(line.as_bytes()), true, &self.cancel);
+                    out.write(&self.fit_to_show(line.as_bytes()), true, &self.cancel);
                 }
                 out.status = lines;
             }

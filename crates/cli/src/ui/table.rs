@@ -120,7 +120,7 @@ f348be2b  t1,t2       /a
     fn no_cell_pretends_to_be_a_row() {
         let mut table = Table::new(["Tags"]);
         table.row(vec![vec!["a\nb\x1b[2J".to_owned()]]);
-        assert_eq!(table.render().lines().nth(2), Some("a\\x0ab\\x1b[2J"));
+        assert_eq!(table.render().lines().nth(2), Some("a\\nb\\x1b[2J"));
         assert_eq!(table.render().lines().count(), 4);
     }
 }
