@@ -1,4 +1,4 @@
-//! One bit of one file of the repository flips: it is found, and no wrong content is restored in silence.
+//! One bit of a file of the repository flips: it is found, and nothing wrong comes back in silence.
 
 use crate::pair::TRESOR;
 use std::fs;

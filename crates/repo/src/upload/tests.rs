@@ -243,17 +243,17 @@ fn with_saver(work: impl FnOnce(BlobSaver<'_>)) {
 
 #[test]
 fn a_blob_that_breaks_after_sealing_is_noticed() {
-    with_saver(|saver| saver::tests::broken_blobs_are_noticed(saver));
+    with_saver(saver::tests::broken_blobs_are_noticed);
 }
 
 #[test]
 fn ram_flip() {
-    with_saver(|saver| saver::tests::flips_are_noticed(saver));
+    with_saver(saver::tests::flips_are_noticed);
 }
 
 #[test]
 fn bad_zstd() {
-    with_saver(|saver| saver::tests::bad_frames_are_noticed(saver));
+    with_saver(saver::tests::bad_frames_are_noticed);
 }
 
 #[test]
@@ -395,12 +395,12 @@ proptest! {
 
 #[test]
 fn no_two_forms_of_a_blob_have_one_length() {
-    with_saver(|saver| saver::tests::forms_differ_in_length(saver));
+    with_saver(saver::tests::forms_differ_in_length);
 }
 
 #[test]
 fn a_copied_blob_that_breaks_after_sealing_is_noticed() {
-    with_saver(|saver| saver::tests::broken_frames_are_noticed(saver));
+    with_saver(saver::tests::broken_frames_are_noticed);
 }
 
 #[test]
