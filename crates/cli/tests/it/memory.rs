@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tresor_testkit::{Client, seal};
@@ -119,6 +119,15 @@ fn repository() -> (tempfile::TempDir, Client, Vec<(String, Vec<u8>)>) {
     (folder, client, needles)
 }
 
+/// A copy of the program in a folder that is opened to all: where it was built, others perhaps may not look.
+fn program_for_everybody(folder: &Path) -> PathBuf {
+    let program = folder.join("tresor");
+    std::fs::copy(PROGRAM, &program).unwrap();
+    open_to_all(folder);
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    program
+}
+
 #[test]
 fn mem_scan() {
     let (_folder, client, needles) = repository();
@@ -207,7 +216,8 @@ fn open_to_all(path: &Path) {
 #[test]
 fn the_same_user_cannot_look_into_it() {
     let (folder, client, _) = repository();
-    open_to_all(folder.path());
+    let program = program_for_everybody(folder.path());
+    let client = Client::tresor(program, client.repository()).password(PASSWORD);
     let reads = |pid: u32| {
         let mut other = Command::new("cat");
         other.arg(format!("/proc/{pid}/environ")).uid(NOBODY).stdout(Stdio::null()).stderr(Stdio::null());
@@ -232,10 +242,11 @@ fn the_same_user_cannot_look_into_it() {
 #[test]
 fn a_password_comes_through_process_substitution_as_an_ordinary_user() {
     let (folder, client, _) = repository();
-    open_to_all(folder.path());
+    let program = program_for_everybody(folder.path());
     let mut shell = Command::new("bash");
     let script = format!(
-        "'{PROGRAM}' -r '{}' --no-cache --no-lock --password-file <(printf '{PASSWORD}') cat config",
+        "'{}' -r '{}' --no-cache --no-lock --password-file <(printf '{PASSWORD}') cat config",
+        program.display(),
         client.repository().display()
     );
     let got = shell.args(["-c", &script]).uid(NOBODY).current_dir("/").output().unwrap();
@@ -281,14 +292,14 @@ fn new_rights_are_given_up_once_nothing_needs_them() {
 #[test]
 fn a_password_command_may_have_more_rights_than_we() {
     let (folder, client, _) = repository();
-    open_to_all(folder.path());
+    let tresor = program_for_everybody(folder.path());
     let (program, file) = (folder.path().join("cat"), folder.path().join("password"));
     std::fs::copy("/bin/cat", &program).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755)).unwrap();
     std::fs::write(&file, PASSWORD).unwrap();
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
     let asks = format!("{} {}", program.display(), file.display());
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(tresor);
     command.arg("-r").arg(client.repository()).args(["--password-command", &asks]);
     command.args(["--no-cache", "backup", "--stdin"]).uid(NOBODY).current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
