@@ -1,38 +1,28 @@
 //! Every parser is fed its seeds, kept inputs, and many changes of both that are always the same.
 
 use tresor_fuzz::{Target, kept, targets};
+use tresor_testkit::Random;
 
 /// How many changes of inputs each parser is fed.
 const CHANGES: usize = 3000;
-/// What the changes follow from: splitmix64, whatever else changes in the workspace.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((word ^ (word >> 31)) % end.max(1) as u64) as usize
-    }
-}
 
 /// One input made of two: bytes changed, cut out, doubled, or of the other.
-fn changed(one: &[u8], other: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+fn changed(one: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = one.to_vec();
-    for _ in 0..=numbers.below(4) {
-        let at = numbers.below(bytes.len() + 1);
-        let length = numbers.below(bytes.len() - at + 1).min(64);
-        match numbers.below(6) {
-            0 if at < bytes.len() => bytes[at] ^= 1 << numbers.below(8),
-            1 if at < bytes.len() => bytes[at] = numbers.below(256) as u8,
+    let mut below = |end: usize| random.below(end as u64) as usize;
+    for _ in 0..=below(4) {
+        let at = below(bytes.len() + 1);
+        let length = below(bytes.len() - at + 1).min(64);
+        match below(6) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << below(8),
+            1 if at < bytes.len() => bytes[at] = below(256) as u8,
             2 => drop(bytes.drain(at..at + length)),
             3 => {
                 let piece = bytes[at..at + length].to_vec();
                 bytes.splice(at..at, piece);
             }
             4 => {
-                let from = numbers.below(other.len() + 1);
+                let from = below(other.len() + 1);
                 let piece = other[from..].iter().take(length.max(1)).copied();
                 bytes.splice(at..at, piece.collect::<Vec<_>>());
             }
@@ -49,10 +39,10 @@ fn feed(target: &Target) -> usize {
     for input in &inputs {
         (target.feed)(input);
     }
-    let mut numbers = Numbers(target.name.len() as u64);
+    let mut random = Random::new(target.name.len() as u64);
     for _ in 0..CHANGES {
-        let (one, other) = (numbers.below(inputs.len()), numbers.below(inputs.len()));
-        (target.feed)(&changed(&inputs[one], &inputs[other], &mut numbers));
+        let (one, other) = (random.pick(&inputs), random.pick(&inputs));
+        (target.feed)(&changed(one, other, &mut random));
     }
     inputs.len() + CHANGES
 }

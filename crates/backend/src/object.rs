@@ -108,6 +108,12 @@ struct Page {
     next: Option<String>,
 }
 
+/// For [`fuzz`](crate::fuzz): an object of a page takes a byte at least.
+#[cfg(feature = "fuzzing")]
+fn assert_bounded(page: Outcome<Page>, bytes: &[u8]) {
+    assert!(page.map_or(0, |page| page.objects.len()) <= bytes.len());
+}
+
 /// What differs from service to service.
 trait Service: Send + Sync {
     /// Whether it checks uploads by their MD5.

@@ -22,12 +22,7 @@ pub fn lines(text: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match is_unfit(c) {
-                true => escape(c, &mut out),
-                false => out.push(c),
-            }
-        }
+        push(chunk.valid(), is_unfit, &mut out);
         for byte in chunk.invalid() {
             let _ = write!(out, "\\x{byte:02x}"); // a string takes everything
         }
@@ -41,13 +36,18 @@ pub fn line(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
+    push(text, is_steering, &mut out);
+    Cow::Owned(out)
+}
+
+/// Appends text, escaped where `is_bad`.
+fn push(text: &str, is_bad: fn(char) -> bool, out: &mut String) {
     for c in text.chars() {
-        match is_steering(c) {
-            true => escape(c, &mut out),
+        match is_bad(c) {
+            true => escape(c, out),
             false => out.push(c),
         }
     }
-    Cow::Owned(out)
 }
 
 fn is_unfit(c: char) -> bool {

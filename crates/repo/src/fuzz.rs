@@ -128,7 +128,5 @@ fn zstd(bytes: &[u8]) {
     assert_eq!(at_once.is_ok(), in_pieces.is_ok(), "{at_once:?} {in_pieces:?}");
     assert!(at_once.is_err() || whole == pieces);
     assert!(whole.len() as u64 <= CONTENT);
-    if crate::codec::is_short_frame(bytes, CONTENT) && at_once.is_ok() {
-        assert!(whole.len() as u64 <= CONTENT);
-    }
+    let _ = crate::codec::is_short_frame(bytes, CONTENT);
 }

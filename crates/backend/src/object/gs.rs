@@ -257,8 +257,7 @@ fn unsigned(error: &reqsign_core::Error) -> Failure {
 /// For [`fuzz`](crate::fuzz).
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(bytes: &[u8]) {
-    let page = page(bytes);
-    assert!(page.is_err() || page.is_ok_and(|page| page.objects.len() <= bytes.len()));
+    super::assert_bounded(page(bytes), bytes);
 }
 
 #[cfg(test)]

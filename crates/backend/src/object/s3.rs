@@ -30,8 +30,7 @@ mod role;
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(bytes: &[u8]) {
     for v1 in [false, true] {
-        let page = page(bytes, v1);
-        assert!(page.is_err() || page.is_ok_and(|page| page.objects.len() <= bytes.len()));
+        super::assert_bounded(page(bytes, v1), bytes);
     }
 }
 

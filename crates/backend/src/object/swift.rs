@@ -180,6 +180,5 @@ fn page(body: &[u8]) -> Outcome<Page> {
 /// For [`fuzz`](crate::fuzz).
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(bytes: &[u8]) {
-    let page = page(bytes);
-    assert!(page.is_err() || page.is_ok_and(|page| page.objects.len() <= bytes.len()));
+    super::assert_bounded(page(bytes), bytes);
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod generate;
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ impl Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     match &args.action {
         None => {
-            help(session);
+            super::show_help("key", session);
             Ok(())
         }
         Some(Action::Add(new)) => add(new, session),
@@ -95,14 +95,6 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         Some(Action::Passwd(new)) => change_password(new, session),
         Some(Action::Remove { accept_rollback, ids }) => remove(ids, *accept_rollback, session),
     }
-}
-
-/// Without an action, or with an unknown one, restic prints its help and is content.
-fn help(session: &Session) {
-    let mut root = crate::CommandLine::command().name(session.program.name());
-    root.build();
-    let help = root.find_subcommand_mut("key").map(|command| command.render_help());
-    session.ui.text(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
 }
 
 fn add(new: &NewArgs, session: &Session) -> Result<()> {

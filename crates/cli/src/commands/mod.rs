@@ -42,8 +42,8 @@ pub(crate) mod trust;
 pub(crate) mod unlock;
 pub(crate) mod version;
 
-use clap::Subcommand;
 use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Subcommand};
 
 use crate::compat::Program;
 use crate::exit::{Failure, Result};
@@ -192,6 +192,14 @@ fn refuse_arguments(session: &Session, command: &str, words: &[String]) -> Resul
     );
     // As in restic, those of `key` do not call it fatal.
     Err(if command.starts_with("key ") { Failure::plain(message) } else { Failure::fatal(message) })
+}
+
+/// Prints the help of a command that has commands of its own, where none of them was named: restic is content with that.
+fn show_help(name: &str, session: &Session) {
+    let mut root = crate::CommandLine::command().name(session.program.name());
+    root.build();
+    let help = root.find_subcommand_mut(name).map(|command| command.render_help());
+    session.ui.text(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
 }
 
 /// A parser's complaint in restic's words.

@@ -1,6 +1,6 @@
 //! `repair`: mend what is damaged.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 
 use super::{repair_index, repair_packs, repair_snapshots};
 use crate::exit::Result;
@@ -31,15 +31,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         Some(What::Snapshots(args)) => repair_snapshots::run(args, session),
         None => {
             let _ = &args.ignored; // as restic does
-            help(session);
+            super::show_help("repair", session);
             Ok(())
         }
     }
-}
-
-fn help(session: &Session) {
-    let mut root = crate::CommandLine::command().name(session.program.name());
-    root.build();
-    let help = root.find_subcommand_mut("repair").map(|command| command.render_help());
-    session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
 }

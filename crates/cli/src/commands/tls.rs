@@ -1,6 +1,6 @@
 //! `tls`: look at a server before it is trusted with anything.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
@@ -72,10 +72,7 @@ pub(crate) struct Link<'a> {
 /// Shows what was asked for; prints the help if nothing was.
 pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
     let Some(Action::Show { url }) = &args.action else {
-        let mut root = crate::CommandLine::command().name(session.program.name());
-        root.build();
-        let help = root.find_subcommand_mut("tls").map(|command| command.render_help());
-        session.ui.text(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+        super::show_help("tls", session);
         return Ok(());
     };
     let (host, port) = certificates::server(url)?;

@@ -1,6 +1,6 @@
 //! `trust`: what this machine remembers of repositories.
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use tresor_backend::FileKind;
 use tresor_repo::RepoId;
 use tresor_repo::time::Zone;
@@ -38,10 +38,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<()> {
         Some(Action::Forget) => forget(session),
         Some(Action::Show) => show(session),
         None => {
-            let mut root = crate::CommandLine::command().name(session.program.name());
-            root.build();
-            let help = root.find_subcommand_mut("trust").map(|command| command.render_help());
-            session.ui.raw(help.map(|help| help.to_string()).unwrap_or_default().as_bytes());
+            super::show_help("trust", session);
             Ok(())
         }
     }
